@@ -1,0 +1,42 @@
+/** Kafka header names: the contract between the services. Values are UTF-8, never null, never secret. */
+export const header = {
+  /** CloudEvents 1.0 Kafka binding, binary mode. */
+  specversion: 'ce_specversion',
+  id: 'ce_id',
+  source: 'ce_source',
+  type: 'ce_type',
+  time: 'ce_time',
+  subject: 'ce_subject',
+  dataschema: 'ce_dataschema',
+  contentType: 'content-type',
+
+  /** Raw records: who sent it and how it was signed (`providers.md` §2.2). */
+  provider: 'provider',
+  account: 'account',
+  httpPath: 'http-path',
+  httpClientId: 'http-client-id',
+  httpRequestTime: 'http-request-time',
+  httpSignature: 'http-signature',
+  /** Raw BluePay records: what the account's configuration said when the notification was accepted. */
+  merchantId: 'merchant-id',
+  defaultZone: 'default-zone',
+  accountStyle: 'account-style',
+
+  /** `topic/partition/offset` of the raw record; on every record after the raw topics. */
+  origin: 'origin',
+  /** HMAC over the business fields as received: the same event id with another hash is a conflict. */
+  contentHash: 'content-hash',
+  /** Normalized `created` events: the event id that the cancellation of the same token has or will have. */
+  cancelId: 'cancel-id',
+  /** Dead letters sent back, and replayed records. */
+  redriveOf: 'redrive-of',
+  replayId: 'replay-id',
+
+  /** Dead letters. */
+  dlqStage: 'dlq-stage',
+  dlqReason: 'dlq-reason',
+  dlqDetail: 'dlq-detail',
+  dlqTopic: 'dlq-original-topic',
+  dlqPartition: 'dlq-original-partition',
+  dlqOffset: 'dlq-original-offset',
+} as const

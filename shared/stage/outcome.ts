@@ -1,0 +1,36 @@
+/** A record as a step sees it. Offsets are numbers (2^53 records of one partition are out of reach); headers are text. */
+export type SourceRecord = {
+  topic: string
+  partition: number
+  offset: number
+  /** Milliseconds since 1970, as the log has it. */
+  timestamp: number
+  key: Buffer | null
+  value: Buffer | null
+  headers: Record<string, string>
+}
+
+/** A record that a step wants written. Without `partition` it goes to the partition number of its source. */
+export type OutputRecord = {
+  topic: string
+  partition?: number
+  key: string
+  value: Buffer | string
+  headers: Record<string, string>
+}
+
+/**
+ * What becomes of one source record: the whole set. A step *returns* what is wrong with the record and *throws* what is wrong with
+ * the world (Redis down, key missing): then the batch waits and is tried again, and nothing moves.
+ */
+export type Outcome =
+  | { kind: 'emit'; records: OutputRecord[]; counts?: Record<string, number> }
+  | { kind: 'drop'; reason: string }
+  | { kind: 'dead-letter'; reason: string; detail: string }
+
+export const emit = (records: OutputRecord[], counts?: Record<string, number>): Outcome =>
+  counts ? { kind: 'emit', records, counts } : { kind: 'emit', records }
+export const drop = (reason: string): Outcome => ({ kind: 'drop', reason })
+
+/** `reason` is a code (it is counted by), `detail` a sentence for the operator; neither ever quotes a value. */
+export const deadLetter = (reason: string, detail: string): Outcome => ({ kind: 'dead-letter', reason, detail })
