@@ -1,14 +1,6 @@
-/** A record as a step sees it. Offsets are numbers (2^53 records of one partition are out of reach); headers are text. */
-export type SourceRecord = {
-  topic: string
-  partition: number
-  offset: number
-  /** Milliseconds since 1970, as the log has it. */
-  timestamp: number
-  key: Buffer | null
-  value: Buffer | null
-  headers: Record<string, string>
-}
+import type { SourceRecord } from '../kafka/record.ts'
+
+export type { SourceRecord }
 
 /** A record that a step wants written. Without `partition` it goes to the partition number of its source. */
 export type OutputRecord = {

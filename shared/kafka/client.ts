@@ -1,0 +1,74 @@
+/** The one place where a Kafka client is made. kafkajs stays behind `shared/kafka` and `shared/stage`. */
+import './guards.ts'
+import kafkajs, { type Kafka, type KafkaConfig, type logLevel } from 'kafkajs'
+import type { Env, kafkaEnv } from '../runtime/env.ts'
+import type { Log } from '../runtime/log.ts'
+
+export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs'
+
+export type KafkaEnv = Env<typeof kafkaEnv>
+
+/** A session shorter than 6 s is refused by a broker with its default settings; a killed member's partitions move after this long. */
+export const sessionTimeoutMs = 6_000
+
+/**
+ * `requestTimeout` stays above the session time-out, because join and sync wait for the slowest member (`kafkajs.md` §E.2); a hung
+ * broker is noticed after it. Retries are short: they are also the pause before a crashed consumer comes back.
+ */
+export function createKafka(env: KafkaEnv, clientId: string, log: Log, overrides: Partial<KafkaConfig> = {}): Kafka {
+  const sasl = env.KAFKA_USERNAME
+    ? { mechanism: 'scram-sha-512' as const, username: env.KAFKA_USERNAME, password: env.KAFKA_PASSWORD }
+    : undefined
+  return new kafkajs.Kafka({
+    clientId,
+    brokers: env.KAFKA_BROKERS.split(','),
+    ssl: env.KAFKA_TLS,
+    ...(sasl ? { sasl } : {}),
+    connectionTimeout: 3_000,
+    requestTimeout: 2 * sessionTimeoutMs,
+    retry: { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000, retries: 8 },
+    logLevel: 2 satisfies logLevel.WARN,
+    logCreator: () => forwardTo(log),
+    ...overrides,
+  })
+}
+
+/** kafkajs logs a plain rebalance as an error; its lines become warnings with its own words, and nothing else of it. */
+const forwardTo =
+  (log: Log) => (entry: { namespace: string; log: { message: string; error?: unknown; groupId?: unknown; topic?: unknown } }) => {
+    const { message, error, groupId, topic } = entry.log
+    log.warn('kafka-client', {
+      kafka: entry.namespace,
+      reason: message,
+      error: typeof error === 'string' ? error : undefined,
+      group: groupId,
+      topic,
+    })
+  }
+
+/** Java-compatible murmur2, named explicitly so that Java producers and consumers can co-partition. */
+export function createPartitionOf(): (key: string, partitions: number) => number {
+  const partitioner = kafkajs.Partitioners.DefaultPartitioner()
+  return (key, partitions) => {
+    const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 1 }))
+    return partitioner({ topic: '', partitionMetadata: partitionMetadata as never, message: { key, value: null } })
+  }
+}
+
+/** A message that says its own partition; anything else is a mistake of ours. */
+export const explicitPartitioner = () => (args: { message: { partition?: number } }) => {
+  if (args.message.partition === undefined) throw new Error('A message without a partition')
+  return args.message.partition
+}
+
+/** The Kafka error name at the bottom of a kafkajs error, if any: `INVALID_PRODUCER_EPOCH`, `MESSAGE_TOO_LARGE`, … */
+export function kafkaErrorType(error: unknown): string | undefined {
+  for (
+    let at = error as { type?: string; cause?: unknown } | undefined, depth = 0;
+    at && depth < 8;
+    at = at.cause as typeof at, depth++
+  ) {
+    if (at.type) return at.type
+  }
+  return undefined
+}

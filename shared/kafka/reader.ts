@@ -1,0 +1,91 @@
+/** Reading topics outside a stage: read_committed, from the beginning or the end, never committing an offset. */
+import { randomUUID } from 'node:crypto'
+import type { Kafka } from './client.ts'
+import { type SourceRecord, toSourceRecord } from './record.ts'
+
+export type Reader = {
+  /** Resolves when every record that was there at the start has been handed over (at once for `from: 'end'`). Rejects if the reader dies. */
+  caughtUp: Promise<void>
+  stop: () => Promise<void>
+}
+
+type ReaderOptions = {
+  kafka: Kafka
+  topics: string[]
+  from?: 'beginning' | 'end'
+  /** Handed in offset order per partition; awaited before the next. A throw ends the reader. */
+  onRecord: (record: SourceRecord) => void | Promise<void>
+  /** Called when the reader dies after having caught up. */
+  onDeath?: (error: Error) => void
+  groupPrefix?: string
+}
+
+export async function readTopics({
+  kafka,
+  topics,
+  from = 'beginning',
+  onRecord,
+  onDeath,
+  groupPrefix = '',
+}: ReaderOptions): Promise<Reader> {
+  const admin = kafka.admin()
+  await admin.connect()
+  const groupId = `${groupPrefix}reader.${randomUUID()}`
+  const missing = new Map<string, number>()
+  for (const topic of topics) {
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      if (from === 'beginning' && BigInt(high) > BigInt(low)) missing.set(`${topic}/${partition}`, Number(high))
+    }
+  }
+  let resolve = () => {}
+  let reject: (error: Error) => void = () => {}
+  const caughtUp = new Promise<void>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  caughtUp.catch(() => {})
+  if (missing.size === 0) resolve()
+
+  const consumer = kafka.consumer({
+    groupId,
+    readUncommitted: false,
+    maxWaitTimeInMs: 100,
+    retry: { retries: 8, maxRetryTime: 1_000 },
+  })
+  const reached = (topic: string, partition: number, next: number) => {
+    const end = missing.get(`${topic}/${partition}`)
+    if (end === undefined || next < end) return
+    missing.delete(`${topic}/${partition}`)
+    if (missing.size === 0) resolve()
+  }
+  // Batches of control or aborted records never reach eachBatch, but they move the position too.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
+    reached(payload.topic, payload.partition, Number(payload.lastOffset) + 1),
+  )
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (payload.restart) return
+    reject(payload.error)
+    onDeath?.(payload.error)
+  })
+  await consumer.connect()
+  await consumer.subscribe({ topics, fromBeginning: from === 'beginning' })
+  await consumer.run({
+    autoCommit: false,
+    partitionsConsumedConcurrently: 1,
+    eachBatch: async ({ batch, heartbeat, isRunning }) => {
+      for (const message of batch.messages) {
+        if (!isRunning()) return
+        await onRecord(toSourceRecord(batch.topic, batch.partition, message))
+      }
+      await heartbeat()
+    },
+  })
+  return {
+    caughtUp,
+    async stop() {
+      await consumer.disconnect()
+      await admin.deleteGroups([groupId]).catch(() => {})
+      await admin.disconnect()
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import type { KafkaMessage } from './client.ts'
+
+/** A record as a step sees it. Offsets are numbers (2^53 records of one partition are out of reach); headers are text. */
+export type SourceRecord = {
+  topic: string
+  partition: number
+  offset: number
+  /** Milliseconds since 1970, as the log has it. */
+  timestamp: number
+  key: Buffer | null
+  value: Buffer | null
+  headers: Record<string, string>
+}
+
+/** kafkajs's message as a step sees it. Headers are text; a header given twice counts with its first value. */
+export function toSourceRecord(topic: string, partition: number, message: KafkaMessage): SourceRecord {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    const first = Array.isArray(value) ? value[0] : value
+    if (first !== undefined) headers[name] = typeof first === 'string' ? first : first.toString('utf8')
+  }
+  return {
+    topic,
+    partition,
+    offset: Number(message.offset),
+    timestamp: Number(message.timestamp),
+    key: message.key,
+    value: message.value,
+    headers,
+  }
+}

@@ -1,0 +1,157 @@
+import kafkajs, { type Admin, type Kafka } from 'kafkajs'
+import type { TopicSettings } from '../contracts/topics.ts'
+
+const topicResource = kafkajs.ConfigResourceTypes.TOPIC
+
+/** A topic as it should be, or as the cluster has it (then `config` holds the effective values, defaults included). */
+export type TopicShape = TopicSettings & { replication: number }
+
+/**
+ * One way in which the cluster is not as it should be. `mend` says what `applyTopics` does about it: `create` and `alter` are safe on a
+ * live topic; what is left to `nobody` needs a decision by a person, and `why` says which.
+ */
+export type TopicDifference = {
+  topic: string
+  what: 'missing' | 'partitions' | 'replication' | 'config'
+  name?: string
+  wanted: string
+  found: string | null
+  mend: 'create' | 'alter' | 'nobody'
+  why?: string
+}
+
+/** Configuration set on a topic itself, as against broker defaults (`DescribeConfigs`, config source). */
+const setOnTopic = 1
+
+const raisingSplits =
+  'a live topic keeps its partition count: copies of one change must stay on one partition; use a new TOPIC_PREFIX or topic version'
+const reassignment = 'replicas are moved by a reassignment (kafka-reassign-partitions.sh), not by this command'
+
+/** The settings with replication, and the smallest in-sync set that keeps an acknowledged record through the loss of one broker. */
+export function topicShapes(settings: TopicSettings[], replication: number): TopicShape[] {
+  const minInSync = String(Math.max(1, Math.min(2, replication - 1)))
+  return settings.map(({ topic, partitions, config }) => ({
+    topic,
+    partitions,
+    replication,
+    config: { ...config, 'min.insync.replicas': minInSync },
+  }))
+}
+
+/** What `applyTopics` would do, and what it would not; an empty list means that the cluster is as it should be. */
+export async function planTopics(kafka: Kafka, wanted: TopicShape[]): Promise<TopicDifference[]> {
+  return withAdmin(kafka, async (admin) => compareTopics(wanted, await describeTopics(admin, wanted)))
+}
+
+/**
+ * Creates what is missing and sets what differs; never raises a partition count, never deletes. Returns what was done and what was
+ * left to a person.
+ */
+export async function applyTopics(
+  kafka: Kafka,
+  wanted: TopicShape[],
+): Promise<{ done: TopicDifference[]; left: TopicDifference[] }> {
+  return withAdmin(kafka, async (admin) => {
+    const differences = compareTopics(wanted, await describeTopics(admin, wanted))
+    const named = (mend: TopicDifference['mend']) =>
+      wanted.filter(({ topic }) => differences.some((difference) => difference.topic === topic && difference.mend === mend))
+    await createTopics(admin, named('create'))
+    await alterTopics(admin, named('alter'))
+    const done = differences.filter(({ mend }) => mend !== 'nobody')
+    return { done, left: differences.filter(({ mend }) => mend === 'nobody') }
+  })
+}
+
+/** Pure: every difference between what should be and what is. */
+export function compareTopics(wanted: TopicShape[], found: TopicShape[]): TopicDifference[] {
+  return wanted.flatMap((shape): TopicDifference[] => {
+    const { topic, partitions, replication } = shape
+    const actual = found.find((candidate) => candidate.topic === topic)
+    if (actual === undefined) {
+      const size = `${partitions} partitions, replication ${replication}`
+      return [{ topic, what: 'missing', wanted: size, found: null, mend: 'create' }]
+    }
+    const count = (what: 'partitions' | 'replication', why: string): TopicDifference[] =>
+      shape[what] === actual[what]
+        ? []
+        : [{ topic, what, wanted: String(shape[what]), found: String(actual[what]), mend: 'nobody', why }]
+    const config = Object.entries(shape.config)
+      .filter(([name, value]) => actual.config[name] !== value)
+      .map(
+        ([name, value]): TopicDifference => ({
+          topic,
+          what: 'config',
+          name,
+          wanted: value,
+          found: actual.config[name] ?? null,
+          mend: 'alter',
+        }),
+      )
+    return [...count('partitions', raisingSplits), ...count('replication', reassignment), ...config]
+  })
+}
+
+async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** Only names that the cluster lists are asked for: asking for a missing topic is an error, and may create it elsewhere. */
+async function describeTopics(admin: Admin, wanted: { topic: string }[]): Promise<TopicShape[]> {
+  const listed = new Set(await admin.listTopics())
+  const topics = wanted.map(({ topic }) => topic).filter((topic) => listed.has(topic))
+  if (topics.length === 0) return []
+  const metadata = await admin.fetchTopicMetadata({ topics })
+  const configs = await readConfigs(admin, topics)
+  return metadata.topics.map(({ name, partitions }) => ({
+    topic: name,
+    partitions: partitions.length,
+    replication: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+    config: Object.fromEntries((configs.get(name) ?? []).map(({ configName, configValue }) => [configName, configValue])),
+  }))
+}
+
+async function readConfigs(admin: Admin, topics: string[]) {
+  const resources = topics.map((name) => ({ type: topicResource, name }))
+  const described = await admin.describeConfigs({ resources, includeSynonyms: false })
+  return new Map(described.resources.map(({ resourceName, configEntries }) => [resourceName, configEntries]))
+}
+
+async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
+  if (shapes.length === 0) return
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: shapes.map(({ topic, partitions, replication, config }) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor: replication,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    })),
+  })
+}
+
+/**
+ * kafkajs has `AlterConfigs` only, not its incremental successor: it *replaces* all that was set on the topic, and what is not sent falls
+ * back to the broker's default. So what an operator set besides ours (a retention in bytes, a throttle) is sent along.
+ */
+async function alterTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
+  if (shapes.length === 0) return
+  const names = shapes.map(({ topic }) => topic)
+  const configs = await readConfigs(admin, names)
+  const resources = shapes.map(({ topic, config }) => {
+    const own = (configs.get(topic) ?? []).filter(({ configSource }) => Number(configSource) === setOnTopic)
+    const kept = Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]))
+    const entries = Object.entries({ ...kept, ...config })
+    return {
+      type: topicResource,
+      name: topic,
+      configEntries: entries.map(([name, value]) => ({ name, value })),
+    }
+  })
+  await admin.alterConfigs({ validateOnly: false, resources })
+}
