@@ -1,0 +1,16 @@
+import { Command } from 'commander'
+import type { Frame } from './command.ts'
+import { addTopicsCommand } from './topics.ts'
+
+/** The whole command line: one `add…Command` a subcommand, each in its own file. */
+export function createProgram(frame: Frame): Command {
+  const { terminal } = frame
+  const program = new Command('operator')
+    .description('Operates the token notification pipeline.')
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError('(--help shows how)')
+    .addHelpText('after', '\nExit codes: 0 done and well, 1 failed or not as it should be, 2 wrong command line or environment.')
+  addTopicsCommand(program, frame)
+  return program
+}
