@@ -39,4 +39,5 @@ export const header = {
   dlqTopic: 'dlq-original-topic',
   dlqPartition: 'dlq-original-partition',
   dlqOffset: 'dlq-original-offset',
+  dlqFailedAt: 'dlq-failed-at',
 } as const

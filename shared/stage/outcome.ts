@@ -26,3 +26,6 @@ export const drop = (reason: string): Outcome => ({ kind: 'drop', reason })
 
 /** `reason` is a code (it is counted by), `detail` a sentence for the operator; neither ever quotes a value. */
 export const deadLetter = (reason: string, detail: string): Outcome => ({ kind: 'dead-letter', reason, detail })
+
+/** Wrong with the world in a way that no retry mends and no guess may bridge: the process says so and ends. */
+export class StopError extends Error {}
