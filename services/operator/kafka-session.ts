@@ -36,11 +36,22 @@ export async function audit(session: KafkaSession, terminal: Terminal, command: 
   }
 }
 
-/** For changes outside Kafka (key files): recorded where Kafka is configured. Says whether it was. */
-export async function auditIfConfigured(terminal: Terminal, command: string, changes: unknown): Promise<boolean> {
-  if (!terminal.env.KAFKA_BROKERS) return false
-  await audit(openKafka(terminal), terminal, command, changes)
-  return true
+/**
+ * For changes outside Kafka (key files): recorded where Kafka is configured. What was done stands either way, so a failure to record it
+ * is said, not thrown.
+ */
+export async function auditIfConfigured(
+  terminal: Terminal,
+  command: string,
+  changes: unknown,
+): Promise<{ recorded: boolean; text: string }> {
+  if (!terminal.env.KAFKA_BROKERS) return { recorded: false, text: 'Not in the audit trail: KAFKA_BROKERS is not set.' }
+  try {
+    await audit(openKafka(terminal), terminal, command, changes)
+    return { recorded: true, text: 'Recorded in the audit trail.' }
+  } catch (error) {
+    return { recorded: false, text: `Not in the audit trail: ${describeError(error)}` }
+  }
 }
 
 /** kafkajs warns about every broker that it cannot reach yet; a command has its own last word on that. */

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import type { Frame } from './command.ts'
-import { addTopicsCommand } from './topics.ts'
+import { addKeysCommand } from './keys-command.ts'
+import { addMerchantsCommand } from './merchants-command.ts'
+import { addTopicsCommand } from './topics-command.ts'
 
 /** The whole command line: one `add…Command` a subcommand, each in its own file. */
 export function createProgram(frame: Frame): Command {
@@ -12,5 +14,7 @@ export function createProgram(frame: Frame): Command {
     .showHelpAfterError('(--help shows how)')
     .addHelpText('after', '\nExit codes: 0 done and well, 1 failed or not as it should be, 2 wrong command line or environment.')
   addTopicsCommand(program, frame)
+  addMerchantsCommand(program, frame)
+  addKeysCommand(program, frame)
   return program
 }

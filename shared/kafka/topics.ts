@@ -24,7 +24,7 @@ export type TopicDifference = {
 const setOnTopic = 1
 
 const raisingSplits =
-  'a live topic keeps its partition count: copies of one change must stay on one partition; use a new TOPIC_PREFIX or topic version'
+  'a live topic keeps its partition count: copies of one change must stay on one partition. Use another TOPIC_PREFIX'
 const reassignment = 'replicas are moved by a reassignment (kafka-reassign-partitions.sh), not by this command'
 
 /** The settings with replication, and the smallest in-sync set that keeps an acknowledged record through the loss of one broker. */
@@ -76,6 +76,8 @@ export function compareTopics(wanted: TopicShape[], found: TopicShape[]): TopicD
         ? []
         : [{ topic, what, wanted: String(shape[what]), found: String(actual[what]), mend: 'nobody', why }]
     const config = Object.entries(shape.config)
+      // A smallest in-sync set that is made for more replicas than there are would stop every writer.
+      .filter(([name]) => name !== 'min.insync.replicas' || replication === actual.replication)
       .filter(([name, value]) => actual.config[name] !== value)
       .map(
         ([name, value]): TopicDifference => ({

@@ -43,7 +43,7 @@ export function addTopicsCommand(program: Command, { terminal, perform }: Frame)
       if (options.dryRun) return { ...describe(await planTopics(session.kafka, shapes), 'as they should be'), fulfilled: true }
       const { done, left } = await applyTopics(session.kafka, shapes)
       if (done.length > 0) await audit(session, terminal, 'topics apply', done)
-      const text = done.map((difference) => `done     ${sentence(difference)}`)
+      const text = done.map((difference) => `${difference.mend === 'create' ? 'created' : 'set'} ${sentence(difference)}`)
       const rest = describe(left, done.length > 0 ? 'now as they should be' : 'as they should be; nothing to do')
       return { fulfilled: left.length === 0, document: { done, left }, text: [...text, rest.text].join('\n') }
     }),
@@ -55,11 +55,12 @@ const wanted = ({ topics }: KafkaSession, { partitions, replication }: Options) 
 
 function describe(differences: TopicDifference[], ifNone: string): Answer {
   const rows = differences.map((difference) => [difference.mend === 'nobody' ? 'by hand' : difference.mend, sentence(difference)])
-  const text = differences.length === 0 ? `All topics are ${ifNone}.` : table(['apply', 'difference'], rows)
+  const reasons = [...new Set(differences.map(({ what, why }) => (why ? `${what}: ${why}.` : '')))].filter(Boolean)
+  const text =
+    differences.length === 0 ? `All topics are ${ifNone}.` : [table(['apply', 'difference'], rows), ...reasons].join('\n')
   return { fulfilled: differences.length === 0, document: { differences }, text }
 }
 
-function sentence({ topic, what, name, wanted, found, why }: TopicDifference): string {
-  if (what === 'missing') return `${topic} is missing (${wanted})`
-  return `${topic}: ${name ?? what} is ${found ?? 'not set'}, should be ${wanted}${why ? `; ${why}` : ''}`
+function sentence({ topic, what, name, wanted, found }: TopicDifference): string {
+  return what === 'missing' ? `${topic} (${wanted})` : `${topic}: ${name ?? what} ${found ?? 'not set'} → ${wanted}`
 }
