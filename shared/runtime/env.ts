@@ -49,7 +49,13 @@ export const kafkaEnv = {
   },
 } as const satisfies EnvProperties
 
-type Value<P extends Property> = P['type'] extends 'integer' ? number : P['type'] extends 'boolean' ? boolean : string
+type Value<P extends Property> = P extends { enum: readonly (infer Allowed)[] }
+  ? Allowed
+  : P['type'] extends 'integer'
+    ? number
+    : P['type'] extends 'boolean'
+      ? boolean
+      : string
 export type Env<P extends EnvProperties> = { [Name in keyof P]: Value<P[Name]> }
 
 /**

@@ -29,3 +29,6 @@ export const deadLetter = (reason: string, detail: string): Outcome => ({ kind: 
 
 /** Wrong with the world in a way that no retry mends and no guess may bridge: the process says so and ends. */
 export class StopError extends Error {}
+
+/** Another owner seems to have gone on from here. The stage asks the group: not ours any more, let go; still ours, open anew; again, stop. */
+export class FencedError extends Error {}

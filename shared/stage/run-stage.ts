@@ -4,7 +4,7 @@
  * ended; a new generation drops all slots, and each opens anew (which fences whatever the old one still has under way).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type EachBatchPayload, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
+import { type Admin, type EachBatchPayload, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
 import { checkSlots, createSlotAssigner, overlappingSlots, slotOf } from '../kafka/slots.ts'
 import type { Running, ServiceContext } from '../runtime/service.ts'
 import { createStageMetrics } from './metrics.ts'
@@ -26,7 +26,7 @@ export async function runStage(options: StageOptions): Promise<Running> {
   const { stage, kafka, group, slots, from, log, fail } = options
   const admin = kafka.admin()
   await admin.connect()
-  const partitions = await partitionCount(kafka, stage.sources)
+  const partitions = await partitionCount(admin, stage.sources)
   checkSlots(slots, partitions)
   await ensureStartOffsets(kafka, admin, stage, group, from)
 
@@ -170,16 +170,10 @@ export async function runStage(options: StageOptions): Promise<Running> {
 }
 
 /** All sources have the same count: the partition number is carried through the pipeline. */
-async function partitionCount(kafka: Kafka, topics: string[]): Promise<number> {
-  const admin = kafka.admin()
-  await admin.connect()
-  try {
-    const metadata = await admin.fetchTopicMetadata({ topics })
-    const counts = new Set(metadata.topics.map((topic) => topic.partitions.length))
-    if (counts.size !== 1)
-      throw new Error(`${topics.join(', ')} must have the same number of partitions: run operator topics check`)
-    return [...counts][0] as number
-  } finally {
-    await admin.disconnect()
-  }
+async function partitionCount(admin: Admin, topics: string[]): Promise<number> {
+  const metadata = await admin.fetchTopicMetadata({ topics })
+  const counts = new Set(metadata.topics.map((topic) => topic.partitions.length))
+  if (counts.size !== 1)
+    throw new Error(`${topics.join(', ')} must have the same number of partitions: run operator topics check`)
+  return [...counts][0] as number
 }

@@ -3,26 +3,13 @@
  * transaction after another. No record is released to the consumer before its transaction has ended one way or the other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Admin, type Kafka, type KafkaMessage, kafkaErrorType } from '../kafka/client.ts'
-import { toSourceRecord } from '../kafka/record.ts'
+import { type Admin, type Kafka, kafkaErrorType } from '../kafka/client.ts'
 import type { Log } from '../runtime/log.ts'
-import { StopError } from './outcome.ts'
+import { FencedError, StopError } from './outcome.ts'
 import { type Processed, processBatch } from './process-batch.ts'
-import type { Batch, Stage } from './stage.ts'
-import { openTransactions, type SourceOffset, type Transactions } from './transaction.ts'
-
-/** What one fetch brought of one partition. */
-export type Fetched = {
-  topic: string
-  partition: number
-  messages: KafkaMessage[]
-  /** Where the fetch began, and one past its last record, control records included. */
-  from: number
-  end: number
-  lag: number
-  /** Moves the consumer's position beyond this offset. */
-  resolve: (offset: string) => void
-}
+import type { Stage } from './stage.ts'
+import { checkContinuity, type Fetched, type Pending, type Taken, takeBatch } from './take-batch.ts'
+import { openTransactions, type Transactions } from './transaction.ts'
 
 export type SlotDeps = {
   stage: Stage
@@ -57,12 +44,8 @@ export type Slot = {
   drop: () => Promise<void>
 }
 
-type Pending = { fetched: Fetched; next: number; done: () => void }
 type Owner = { transactions: Transactions; begins: Map<string, number> }
-type Taken = { pending: Pending; batch: Batch; last: KafkaMessage }
 
-/** Enough to pay for a transaction (10 ms of CPU, however small), small enough for one batch per partition under the broker's 1 MiB. */
-const maxRecords = 500
 const maxPauseMs = 2_000
 const fencedWindowMs = 30_000
 const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'INVALID_TXN_STATE'])
@@ -109,29 +92,19 @@ export function createSlot(deps: SlotDeps): Slot {
   }
 
   async function once({ transactions, begins }: Owner): Promise<void> {
-    const taken: Taken[] = []
-    for (const pending of [...waiting.values()]) {
-      const batch = await take(pending, begins)
-      if (batch) taken.push(batch)
-    }
+    const taken = await takeAll(begins)
     if (taken.length === 0) return
     const startedAt = performance.now()
     const failedAt = new Date().toISOString()
     const processed = await Promise.all(taken.map(({ batch }) => processBatch(stage, batch, failedAt)))
     if (dropped.signal.aborted) return
     const decidedAt = performance.now()
-    const offsets: SourceOffset[] = taken.map(({ batch }) => ({
-      topic: batch.topic,
-      partition: batch.partition,
-      offset: batch.end,
-    }))
+    const outputs = processed.flatMap((one) => one.outputs)
+    const offsets = taken.map(({ batch }) => ({ topic: batch.topic, partition: batch.partition, offset: batch.end }))
     try {
-      await transactions.commit(
-        processed.flatMap(({ outputs }) => outputs),
-        offsets,
-      )
+      await transactions.commit(outputs, offsets)
     } catch (error) {
-      // Committed or not: unknown. This producer is never used again; a new owner reads what is committed and goes on from there.
+      // Committed or not: unknown. This producer is never used again; opening anew settles it and reads what is committed.
       owner = undefined
       await transactions.close().catch(() => {})
       throw error
@@ -151,49 +124,23 @@ export function createSlot(deps: SlotDeps): Slot {
     })
   }
 
-  /** The next records of one partition that are not committed yet, or undefined if there are none left. */
-  async function take(pending: Pending, begins: Map<string, number>): Promise<Taken | undefined> {
-    const { fetched } = pending
-    const { topic, partition, messages } = fetched
-    const begin = begins.get(keyOf(fetched)) ?? -1
-    await checkContinuity(fetched, begin)
-    while (pending.next < messages.length && Number(messages[pending.next]?.offset) < begin) pending.next++
-    const upTo = messages.slice(pending.next, pending.next + maxRecords)
-    const candidates = upTo.map((message) => toSourceRecord(topic, partition, message))
-    const records = candidates.slice(0, stage.step.take?.(candidates))
-    const last = upTo[records.length - 1]
-    if (!last) {
-      const final = messages.at(-1)
-      if (final) fetched.resolve(final.offset)
+  /** The next batch of every partition that waits; what is committed already is released. */
+  async function takeAll(begins: Map<string, number>): Promise<Taken[]> {
+    const taken: Taken[] = []
+    for (const pending of [...waiting.values()]) {
+      const where = keyOf(pending.fetched)
+      const begin = begins.get(where) ?? -1
+      await checkContinuity(admin, pending.fetched, begin, reached.get(where))
+      const batch = takeBatch(pending, begin, stage.step)
+      if (batch) {
+        taken.push(batch)
+        continue
+      }
+      const last = pending.fetched.messages.at(-1)
+      if (last) pending.fetched.resolve(last.offset)
       finish(pending)
-      return undefined
     }
-    const isLast = pending.next + records.length === messages.length
-    const end = isLast ? Math.max(fetched.end, Number(last.offset) + 1) : Number(last.offset) + 1
-    return { pending, last, batch: { topic, partition, records, begin, end } }
-  }
-
-  /** Nothing between the committed offset and the first fetched record may be missing: kafkajs jumps in silence when it is. */
-  async function checkContinuity(fetched: Fetched, begin: number): Promise<void> {
-    const where = keyOf(fetched)
-    if (begin < 0)
-      throw new StopError(
-        `Group ${group} has lost its committed offset for ${where}. Start once with FROM=earliest or FROM=latest`,
-      )
-    const before = reached.get(where)
-    if (before !== undefined && begin < before) {
-      throw new StopError(
-        `The committed offset of ${where} went back from ${before} to ${begin}: offsets were set by hand or lost. Restart to go on from ${begin}`,
-      )
-    }
-    if (fetched.from <= begin) return
-    const low = Number(
-      (await admin.fetchTopicOffsets(fetched.topic)).find(({ partition }) => partition === fetched.partition)?.low,
-    )
-    if (low <= begin) return
-    throw new StopError(
-      `${where}: offsets ${begin} to ${low - 1} left retention before they were processed. Nothing was skipped: decide what to do about them, then set the group's offset to ${low}`,
-    )
+    return taken
   }
 
   function finish(pending: Pending): void {
@@ -205,16 +152,15 @@ export function createSlot(deps: SlotDeps): Slot {
     if (dropped.signal.aborted) return
     const code = kafkaErrorType(error)
     if (error instanceof StopError) return giveUp(error)
-    if (code && fencedTypes.has(code)) {
-      log.warn('fenced', { slot, code, group })
+    if (error instanceof FencedError || (code && fencedTypes.has(code))) {
+      log.warn('fenced', { slot, code, group, reason: error.message })
+      await owner?.transactions.close().catch(() => {})
+      owner = undefined
       if (!(await deps.stillOwner())) return void dropped.abort()
-      // We still own the slot, so the coordinator may have timed the transaction out. Twice in a row means two owners fence each other for ever.
+      // Still ours, so the coordinator may have timed the transaction out. Twice in a row is no accident.
       if (Date.now() - fencedAt < fencedWindowMs) {
-        return giveUp(
-          new StopError(
-            `Something else uses the transactional id ${deps.transactionalId}: is a second pipeline running with the same TOPIC_PREFIX?`,
-          ),
-        )
+        const shared = `Something else uses the transactional id ${deps.transactionalId}: is a second pipeline running with the same TOPIC_PREFIX?`
+        return giveUp(new StopError(error instanceof FencedError ? error.message : shared))
       }
       fencedAt = Date.now()
       return
@@ -239,7 +185,7 @@ export function createSlot(deps: SlotDeps): Slot {
     async drop() {
       dropped.abort()
       await running
-      await owner?.transactions.close()
+      await owner?.transactions.close().catch(() => {})
     },
   }
 }

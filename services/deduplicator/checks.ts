@@ -1,0 +1,47 @@
+import type { Redis } from 'ioredis'
+import { StopError } from '../../shared/stage/outcome.ts'
+
+const hourMs = 60 * 60 * 1000
+/** Alipay+ retries for 24 h 22 min (`providers.md` §2.6). */
+const retryHorizonMs = (24 * 60 + 22) * 60 * 1000
+
+/** Throws one sentence for each way in which the configuration would let a repeat pass as a new change. Pure. */
+export function checkWindow(windowMs: number, slackMs: number, retentionMs: number): void {
+  const problems: string[] = []
+  if (windowMs <= retryHorizonMs + slackMs) {
+    problems.push(
+      `WINDOW_HOURS=${windowMs / hourMs} must be more than the providers' retry horizon (24 h 22 min) plus SLACK_HOURS=${slackMs / hourMs}`,
+    )
+  }
+  if (retentionMs <= windowMs + slackMs) {
+    problems.push(
+      `the normalized topic keeps records ${retentionMs / hourMs} h: it must outlive the window and slack, since claims are made anew from it`,
+    )
+  }
+  if (problems.length > 0) throw new Error(`De-duplication would not hold: ${problems.join('; ')}`)
+}
+
+/** Throws unless Redis is set never to evict: an evicted claim lets a duplicate pass. Reads INFO, since managed Redis often forbids CONFIG. */
+export async function checkPolicy(redis: Redis): Promise<void> {
+  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1]
+  if (policy !== 'noeviction')
+    throw new StopError(`Redis may evict claims (maxmemory-policy ${policy}): set maxmemory-policy noeviction`)
+}
+
+const everyMs = 5_000
+
+/** A check that costs one INFO every few seconds, and throws if Redis has evicted keys since the first. */
+export function createEvictionCheck(redis: Redis, now: () => number = Date.now): () => Promise<void> {
+  let first: number | undefined
+  let checkedAt = Number.NEGATIVE_INFINITY
+  return async () => {
+    if (now() - checkedAt < everyMs) return
+    const evicted = Number(/evicted_keys:(\d+)/.exec(await redis.info('stats'))?.[1])
+    checkedAt = now()
+    first ??= evicted
+    if (evicted > first)
+      throw new StopError(
+        `Redis has evicted ${evicted - first} keys: claims may be gone, and going on would emit changes twice. Set maxmemory-policy noeviction`,
+      )
+  }
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { groupId, topicNames } from '../../shared/contracts/topics.ts'
+import { createKafka } from '../../shared/kafka/client.ts'
+import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
+import { readEnv } from '../../shared/runtime/env.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import { runService } from '../../shared/runtime/service.ts'
+import { runStage } from '../../shared/stage/run-stage.ts'
+import { checkPolicy, checkWindow, createEvictionCheck } from './checks.ts'
+import { connectRedis, createClaims } from './claims.ts'
+import { createDropDuplicates } from './drop-duplicates.ts'
+import { deduplicatorEnv } from './env.ts'
+
+const hourMs = 60 * 60 * 1000
+
+await runService(
+  'deduplicator',
+  () => readEnv(deduplicatorEnv),
+  async (env, { log, fail }) => {
+    const topics = topicNames(env.TOPIC_PREFIX)
+    const [windowMs, slackMs] = [env.WINDOW_HOURS * hourMs, env.SLACK_HOURS * hourMs]
+
+    const kafka = createKafka(env, 'deduplicator', log)
+    const facts = await openTopicFacts(kafka)
+    checkWindow(windowMs, slackMs, await facts.retentionMs(topics.normalized))
+    const redis = connectRedis(env.REDIS_URL)
+    await waitForRedis(redis, log)
+    await checkPolicy(redis)
+
+    const step = createDropDuplicates({
+      claims: createClaims(redis, { prefix: env.TOPIC_PREFIX, windowMs, slackMs }),
+      topics,
+      windowMs,
+      logStart: (partition) => facts.logStart(topics.normalized, partition),
+      checkEvictions: createEvictionCheck(redis),
+    })
+    const stage = {
+      name: 'deduplicator' as const,
+      sources: [topics.normalized],
+      outputs: [topics.events, topics.duplicates],
+      deadLetters: topics.deadLetters.deduplicator,
+      step,
+    }
+    const group = groupId('deduplicator', env.TOPIC_PREFIX)
+    const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail })
+    return {
+      ready: running.ready,
+      async stop() {
+        await running.stop()
+        await facts.close()
+        redis.disconnect()
+      },
+    }
+  },
+)
+
+/** Redis away at the start is no reason to end: lag grows, nothing is lost. */
+async function waitForRedis(redis: Redis, log: Log): Promise<void> {
+  redis.on('error', (error) => log.warn('redis', { error }))
+  for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
+    if (
+      await redis.connect().then(
+        () => true,
+        () => redis.status === 'ready',
+      )
+    )
+      return
+    log.warn('waiting-for-redis')
+    await sleep(pauseMs)
+  }
+}

@@ -1,0 +1,1 @@
+export { stageEnv as merchantSyncEnv } from '../../shared/stage/env.ts'

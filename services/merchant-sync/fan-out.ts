@@ -1,0 +1,33 @@
+import { merchantSyncHeaders } from '../../shared/contracts/cloud-event.ts'
+import { header } from '../../shared/contracts/headers.ts'
+import type { Topics } from '../../shared/contracts/topics.ts'
+import type { MerchantSync, TokenEvent } from '../../shared/contracts/types.ts'
+import { checkTokenEvent } from '../../shared/contracts/validate.ts'
+import { deadLetter, drop, emit, type Outcome, type OutputRecord, type SourceRecord } from '../../shared/stage/outcome.ts'
+import type { Registry } from './registry.ts'
+
+type Deps = { topics: Topics; registry: Registry; partitionOf: (key: string) => number }
+
+/** One event of the public topic → one sync for each subscription that wants it. Pure, given the registry. */
+export function fanOut(record: SourceRecord, { topics, registry, partitionOf }: Deps): Outcome {
+  const event = readEvent(record.value)
+  if ('mistakes' in event) return deadLetter('not-an-event', `The value is no TokenEvent: ${event.mistakes.join('; ')}`)
+  const registryOffset = registry.offset()
+  const records = registry.match(event.value).map(({ merchantId, subscription }): OutputRecord => {
+    const syncId = `${event.value.eventId}.${merchantId}.${subscription.id}`
+    const sync: MerchantSync = { syncId, merchantId, subscriptionId: subscription.id, registryOffset, event: event.value }
+    // Syncs of one token to one merchant stay in order; another merchant's never wait for them.
+    const key = `${merchantId}:${event.value.token?.ref ?? record.key?.toString() ?? ''}`
+    const headers = { ...merchantSyncHeaders(sync), [header.origin]: record.headers[header.origin] ?? '' }
+    return { topic: topics.syncs, partition: partitionOf(key), key, value: JSON.stringify(sync), headers }
+  })
+  return records.length > 0 ? emit(records, { syncs: records.length }) : drop('no-subscription')
+}
+
+function readEvent(value: Buffer | null): { value: TokenEvent } | { mistakes: string[] } {
+  try {
+    return checkTokenEvent(JSON.parse(value?.toString('utf8') ?? ''))
+  } catch {
+    return { mistakes: ['not JSON'] }
+  }
+}

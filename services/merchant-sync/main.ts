@@ -1,0 +1,58 @@
+import { groupId, topicNames } from '../../shared/contracts/topics.ts'
+import { createKafka, createPartitionOf } from '../../shared/kafka/client.ts'
+import { readTopics } from '../../shared/kafka/reader.ts'
+import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
+import { readEnv } from '../../shared/runtime/env.ts'
+import { runService } from '../../shared/runtime/service.ts'
+import { runStage } from '../../shared/stage/run-stage.ts'
+import type { Step } from '../../shared/stage/stage.ts'
+import { merchantSyncEnv } from './env.ts'
+import { fanOut } from './fan-out.ts'
+import { createRegistry } from './registry.ts'
+
+await runService(
+  'merchant-sync',
+  () => readEnv(merchantSyncEnv),
+  async (env, { log, fail }) => {
+    const topics = topicNames(env.TOPIC_PREFIX)
+    const group = groupId('merchant-sync', env.TOPIC_PREFIX)
+    const kafka = createKafka(env, 'merchant-sync', log)
+    const facts = await openTopicFacts(kafka)
+    const partitions = await facts.partitionCount(topics.syncs)
+    await facts.close()
+
+    // The whole registry before the first event: an event decided by half of it would miss merchants.
+    const registry = createRegistry()
+    const reader = await readTopics({
+      kafka,
+      topics: [topics.merchants],
+      groupPrefix: `${group}.`,
+      onDeath: fail,
+      onRecord(record) {
+        const mistakes = registry.apply(record)
+        if (mistakes.length > 0) log.error('registry-entry-refused', { offset: record.offset, reason: mistakes.join('; ') })
+      },
+    })
+    await reader.caughtUp
+    log.info('registry-read', { merchants: registry.merchants(), registryOffset: registry.offset() })
+
+    const choosePartition = createPartitionOf()
+    const deps = { topics, registry, partitionOf: (key: string) => choosePartition(key, partitions) }
+    const step: Step = { decide: async ({ records }) => records.map((record) => fanOut(record, deps)) }
+    const stage = {
+      name: 'merchant-sync' as const,
+      sources: [topics.events],
+      outputs: [topics.syncs],
+      deadLetters: topics.deadLetters['merchant-sync'],
+      step,
+    }
+    const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail })
+    return {
+      ready: running.ready,
+      async stop() {
+        await running.stop()
+        await reader.stop()
+      },
+    }
+  },
+)

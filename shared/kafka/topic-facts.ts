@@ -1,0 +1,37 @@
+import kafkajs from 'kafkajs'
+import type { Kafka } from './client.ts'
+
+/** What services ask the cluster about a topic. */
+export type TopicFacts = {
+  partitionCount: (topic: string) => Promise<number>
+  /** First offset that the log still has. */
+  logStart: (topic: string, partition: number) => Promise<number>
+  /** Milliseconds; Infinity when kept for ever. */
+  retentionMs: (topic: string) => Promise<number>
+  close: () => Promise<void>
+}
+
+export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
+  const admin = kafka.admin()
+  await admin.connect()
+  return {
+    async partitionCount(topic) {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return topics[0]?.partitions.length ?? 0
+    },
+    async logStart(topic, partition) {
+      const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
+      if (!bounds) throw new Error(`${topic} has no partition ${partition}`)
+      return Number(bounds.low)
+    },
+    async retentionMs(topic) {
+      const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }]
+      const described = await admin.describeConfigs({ resources, includeSynonyms: false })
+      const value = Number(
+        described.resources[0]?.configEntries.find(({ configName }) => configName === 'retention.ms')?.configValue,
+      )
+      return value < 0 ? Number.POSITIVE_INFINITY : value
+    },
+    close: () => admin.disconnect(),
+  }
+}
