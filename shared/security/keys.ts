@@ -55,6 +55,14 @@ export function loadKeyRing(file: string, kind: 'public' | 'private' | 'secret')
   return { development: set.development === true, keys: keys.sort((a, b) => a.activeFrom - b.activeFrom) }
 }
 
+/** The HMAC key of all identities: a key set of exactly one, because it never rotates in place. */
+export function loadIdentityKey(file: string): { development: boolean; key: KeyObject } {
+  const { development, keys } = loadKeyRing(file, 'secret')
+  if (keys.length !== 1)
+    throw new Error(`Key file ${file} must hold one key: identity keys never rotate in place, a change is a migration`)
+  return { development, key: (keys[0] as RingKey).key }
+}
+
 function toKeyObject(file: string, jwk: Jwk, kind: 'public' | 'private' | 'secret'): KeyObject {
   const wanted = { public: 'an EC P-256 public key', private: 'an EC P-256 private key', secret: 'a 256-bit oct key' }[kind]
   try {
