@@ -396,7 +396,7 @@ export interface EventTimes {
    */
   occurredAt?: Instant
   /**
-   * true: an instant of this event was read from a text without zone as +08:00, and nobody configured that for the account.
+   * true: a time of the notification names no zone and was read as +08:00, which nobody configured for the account.
    */
   zoneAssumed: boolean
 }

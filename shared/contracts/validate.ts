@@ -42,6 +42,6 @@ export function checkMerchant(value: unknown): Checked<Merchant> {
 
 /** `if` and `anyOf` only say that one of their branches failed; the branch says more. */
 function describe(errors: ErrorObject[]): string[] {
-  const telling = errors.filter(({ keyword }) => keyword !== 'if')
+  const telling = errors.filter(({ keyword }) => keyword !== 'if' && keyword !== 'anyOf')
   return [...new Set(telling.map(({ instancePath, message }) => `${instancePath || '/'} ${message}`))]
 }
