@@ -3,8 +3,10 @@
 -- event id has a log time at most the window before its own; log time is the highest timestamp up to a record.
 --
 -- KEYS[1]  the partition's prefix and hash tag, e.g. "d{3}"; the cursor is a hash there, a claim is at KEYS[1] .. event id (16 bytes)
--- ARGV     1 begin  2 end  3 committed log time or ""  4 window ms  5 claim life ms  6 our clock ms  7 slack ms  8 "start" at the log's start
+-- ARGV     1 begin  2 end  3 log time at begin, if known, or ""  4 window ms  5 claim life ms  6 our clock ms  7 slack ms  8 "start" at the log's start
 --          9 records, 52 bytes each: event id 16 (zeros: none), cancel id 16 (zeros: none), content hash 8, timestamp 6, offset 6
+-- Cursor    upto: claims are known up to here; committed: the highest begin; ends: where batches ended, with the log time there;
+--           completeAt: when all claims of the window were known to be there
 -- A claim   holder 6, last seen log time 6, content hash 8; after a re-claim also the previous holder 6 and its last seen 6
 -- Returns   {"ok", log time at the end, verdicts: 8 bytes each: N/S/D/C/- , late 0/1, holder 6}  or  {reason, detail}
 local cursorKey, begin, stop = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -13,22 +15,24 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 if math.abs(now - tonumber(ARGV[6])) > 3600000 then return {'clock', tostring(now - tonumber(ARGV[6]))} end
 
-local c = redis.call('HMGET', cursorKey, 'upto', 'uptoLog', 'end', 'endLog', 'committed', 'committedLog', 'completeAt')
-local upto, committed, completeAt = tonumber(c[1]), tonumber(c[5]), tonumber(c[7])
+local c = redis.call('HMGET', cursorKey, 'upto', 'committed', 'completeAt', 'ends')
+local upto, committed, completeAt, ends = tonumber(c[1]), tonumber(c[2]), tonumber(c[3]), c[4]
 local logTime
 if not upto then
   -- Nothing is known. At the start of the log there is nothing to know; anywhere else claims were lost.
   if ARGV[8] ~= 'start' then return {'missing', ''} end
-  upto, committed, completeAt, logTime = begin, begin, now, 0
+  upto, committed, completeAt, ends, logTime = begin, begin, now, '', 0
   redis.call('HSET', cursorKey, 'completeAt', now)
 else
   if begin < committed then return {'set-back', string.format('%.0f', committed)} end
   if begin > upto then return {'behind', string.format('%.0f', upto)} end
-  if ARGV[3] ~= '' then logTime = tonumber(ARGV[3])
-  elseif begin == upto then logTime = tonumber(c[2])
-  elseif begin == tonumber(c[3]) then logTime = tonumber(c[4])
-  elseif begin == committed then logTime = tonumber(c[6])
-  else return {'unknown', string.format('%.0f', upto)} end
+  -- Every batch begins where some batch ended, if only an aborted or a zombie's one.
+  logTime = tonumber(ARGV[3])
+  for at = 1, #ends, 12 do
+    local offset, time = struct.unpack('>I6I6', ends, at)
+    if offset == begin then logTime = time end
+  end
+  if not logTime then return {'unknown', string.format('%.0f', upto)} end
 end
 -- Claims live for window + slack of wall time: a batch that lags more may miss some that have expired, unless all were made anew since.
 if logTime > 0 and logTime < now - slack and now - completeAt > slack then return {'lagging', string.format('%.0f', now - logTime)} end
@@ -69,6 +73,11 @@ for at = 1, #ARGV[9], 52 do
   verdicts[#verdicts + 1] = struct.pack('>c1I1I6', verdict, late, holder)
 end
 
-redis.call('HSET', cursorKey, 'end', stop, 'endLog', logTime, 'committed', begin, 'committedLog', beginLog)
-if stop >= upto then redis.call('HSET', cursorKey, 'upto', stop, 'uptoLog', logTime) end
+-- The newest 32 ends, each once.
+local kept = struct.pack('>I6I6', stop, logTime) .. struct.pack('>I6I6', begin, beginLog)
+for at = 1, #ends, 12 do
+  local offset = struct.unpack('>I6', ends, at)
+  if offset ~= stop and offset ~= begin and #kept < 32 * 12 then kept = kept .. string.sub(ends, at, at + 11) end
+end
+redis.call('HSET', cursorKey, 'upto', math.max(upto, stop), 'committed', begin, 'ends', kept)
 return {'ok', string.format('%.0f', logTime), table.concat(verdicts)}
