@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { Frame } from './command.ts'
 import { addKeysCommand } from './keys-command.ts'
 import { addMerchantsCommand } from './merchants-command.ts'
+import { addSimulateCommand } from './simulate-command.ts'
 import { addTopicsCommand } from './topics-command.ts'
 
 /** The whole command line: one `add…Command` a subcommand, each in its own file. */
@@ -16,5 +17,6 @@ export function createProgram(frame: Frame): Command {
   addTopicsCommand(program, frame)
   addMerchantsCommand(program, frame)
   addKeysCommand(program, frame)
+  addSimulateCommand(program, frame)
   return program
 }
