@@ -77,6 +77,7 @@ export function readEnv<const P extends EnvProperties>(properties: P, source: No
   } catch (error) {
     for (const { instancePath, params, message } of (error as { errors?: AjvError[] }).errors ?? []) {
       const name = instancePath.slice(1) || params?.missingProperty || 'environment'
+      if (params?.missingProperty && source[`${name}_FILE`] !== undefined) continue // its file is the problem, and is named above
       problems.push(params?.missingProperty ? `${name} is not set` : `${name} ${message}${listed(params?.allowedValues)}`)
     }
     if (problems.length === 0) throw error

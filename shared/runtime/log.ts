@@ -73,15 +73,25 @@ export function createLog(service: string, level: string): Log {
 export function allowedOnly(fields: LogFields): LogFields {
   const kept: LogFields = {}
   for (const [name, value] of Object.entries(fields)) {
-    if (!allowed.has(name) || value === undefined) continue
-    kept[name] = value instanceof Error ? describeError(value) : value
+    if (allowed.has(name) && value !== undefined) kept[name] = loggable(value)
   }
   return kept
 }
 
-/** One line: the message, and the code where there is one. Stacks and causes may quote data, so they stay out. */
+/** Scalars, and lists of them. An object would bring fields that nobody allowed. */
+function loggable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(loggable)
+  if (typeof value === 'bigint') return String(value)
+  return typeof value === 'object' && value !== null ? describeError(value) : value
+}
+
+/**
+ * One line: the message, and the code where there is one. Stacks and causes may quote data, so they stay out; so does the message of a
+ * SyntaxError, because JSON.parse quotes what it could not read.
+ */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  if (error instanceof SyntaxError) return 'SyntaxError: a text could not be parsed'
+  if (!(error instanceof Error)) return typeof error === 'object' ? 'not an error, but an object' : String(error)
   const { code, type } = error as { code?: string; type?: string }
   const detail = type ?? code
   return detail && !error.message.includes(String(detail)) ? `${error.message} (${detail})` : error.message

@@ -27,15 +27,24 @@ export function encrypt(header: string, encryptedKey: string, key: KeyObject | B
 
 export type Parts = { header: ProtectedHeader; aad: string; encryptedKey: string; iv: Buffer; ciphertext: Buffer; tag: Buffer }
 
-/** Takes a compact JWE apart; undefined if it is none. Checks nothing: only `decrypt` does. */
+/** What a key file can name: any other key id was never ours. */
+const kidPattern = /^[A-Za-z0-9._-]{1,64}$/
+
+/**
+ * Takes a compact JWE apart; undefined if it is none. Base64url must be canonical: Node decodes altered spellings to the same bytes, and a
+ * record altered anywhere shall not open. Everything else is for `decrypt` to find.
+ */
 export function parse(jwe: string): Parts | undefined {
   const [aad, encryptedKey, iv, ciphertext, tag, more] = jwe.split('.')
   if (!aad || encryptedKey === undefined || !iv || ciphertext === undefined || !tag || more !== undefined) return undefined
   try {
     const header = JSON.parse(Buffer.from(aad, 'base64url').toString('utf8')) as ProtectedHeader
-    if (header?.enc !== 'A256GCM' || typeof header.kid !== 'string' || !Array.isArray(header.ctx)) return undefined
-    const bytes = (text: string) => Buffer.from(text, 'base64url')
-    return { header, aad, encryptedKey, iv: bytes(iv), ciphertext: bytes(ciphertext), tag: bytes(tag) }
+    if (header?.enc !== 'A256GCM' || !Array.isArray(header.ctx)) return undefined
+    if (typeof header.kid !== 'string' || !kidPattern.test(header.kid)) return undefined
+    const decoded = [encryptedKey, iv, ciphertext, tag].map((text) => Buffer.from(text, 'base64url'))
+    const canonical = decoded.map((bytes) => bytes.toString('base64url')).join('.')
+    if (canonical !== jwe.slice(aad.length + 1)) return undefined
+    return { header, aad, encryptedKey, iv: decoded[1]!, ciphertext: decoded[2]!, tag: decoded[3]! }
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 
 /** Key files are JWK Sets (RFC 7517) with two members of our own: `activeFrom` on a key, `development` on the set. */
@@ -51,6 +52,8 @@ export function loadKeyRing(file: string, kind: 'public' | 'private' | 'secret')
     activeFrom: Date.parse(jwk.activeFrom),
     key: toKeyObject(file, jwk, kind),
   }))
+  const undated = keys.find(({ activeFrom }) => Number.isNaN(activeFrom))
+  if (undated) throw new Error(`Key file ${file}: activeFrom of key ${undated.kid} is no date. ${howToMake}`)
   if (new Set(keys.map(({ kid }) => kid)).size !== keys.length) throw new Error(`Key file ${file} has a kid twice.`)
   return { development: set.development === true, keys: keys.sort((a, b) => a.activeFrom - b.activeFrom) }
 }
@@ -85,12 +88,16 @@ export function keyAt(ring: KeyRing, at: number): RingKey {
   return ring.keys.findLast((key) => key.activeFrom <= at) ?? (ring.keys[0] as RingKey)
 }
 
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?):\d+$/
+/** Spelled out: `127.0.0.999` or `127.0.0.1.example` are names that a resolver may send anywhere. */
+function isLoopback(broker: string): boolean {
+  const host = broker.replace(/:\d+$/, '')
+  return host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'))
+}
 
 /** Development keys are published or made on the spot: with brokers that are not on loopback every service refuses them. */
 export function refuseDevelopmentKeys(brokers: string[], files: { name: string; development: boolean }[]): void {
   const marked = files.filter((file) => file.development).map((file) => file.name)
-  if (marked.length === 0 || brokers.every((broker) => loopback.test(broker))) return
+  if (marked.length === 0 || brokers.every(isLoopback)) return
   throw new Error(
     `${marked.join(', ')}: development keys, but KAFKA_BROKERS names brokers that are not on loopback. ${howToMake}`,
   )

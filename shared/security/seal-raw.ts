@@ -75,6 +75,7 @@ export type RawSealer = ReturnType<typeof createRawSealer>
 
 /** A key id that no ring holds: wrong with the world (a key file is missing), never with the record. */
 export class UnknownKeyError extends Error {
+  override name = 'UnknownKeyError'
   constructor(kid: string, what: string) {
     super(`No key ${kid} to open ${what}: add it to the key file; nothing was skipped`)
   }
