@@ -1,0 +1,58 @@
+import { createRequire } from 'node:module'
+import t from 'tap'
+import { filterAbortedMessages } from '../../shared/kafka/guards.ts'
+
+const record = (offset: number, producerId: string, inTransaction = true) => ({
+  offset: String(offset),
+  key: Buffer.from('k'),
+  isControlRecord: false,
+  batchContext: { producerId, inTransaction },
+})
+const marker = (offset: number, producerId: string, type: 0 | 1) => ({
+  ...record(offset, producerId),
+  isControlRecord: true,
+  key: Buffer.from([0, 0, 0, type]),
+})
+const visible = (messages: ReturnType<typeof record>[], abortedTransactions: { producerId: string; firstOffset: string }[]) =>
+  filterAbortedMessages({ messages, abortedTransactions })
+    .filter((m) => !m.isControlRecord)
+    .map((m) => Number(m.offset))
+
+t.test('a fetch that starts inside two aborted transactions shows neither', (t) => {
+  const messages = [record(10, 'a'), record(11, 'b'), marker(12, 'a', 0), marker(13, 'b', 0), record(14, 'a')]
+  t.strictSame(
+    visible(messages, [
+      { producerId: 'a', firstOffset: '5' },
+      { producerId: 'b', firstOffset: '7' },
+    ]),
+    [14],
+  )
+  t.end()
+})
+
+t.test("a user record with a key of four zero bytes ends nobody's aborted transaction", (t) => {
+  const zero = { ...record(11, 'a'), key: Buffer.alloc(4) }
+  t.strictSame(
+    visible(
+      [record(10, 'a'), zero, record(12, 'a'), marker(13, 'a', 0), record(14, 'a')],
+      [{ producerId: 'a', firstOffset: '10' }],
+    ),
+    [14],
+  )
+  t.end()
+})
+
+t.test('records outside transactions of the same producer are shown', (t) => {
+  t.strictSame(visible([record(10, 'a', false), record(11, 'a')], [{ producerId: 'a', firstOffset: '9' }]), [10])
+  t.end()
+})
+
+t.test('kafkajs uses the mended filter, and idle connections arm no timer', (t) => {
+  const require = createRequire(import.meta.url)
+  t.equal(require('kafkajs/src/consumer/filterAbortedMessages'), filterAbortedMessages)
+  const RequestQueue = require('kafkajs/src/network/requestQueue')
+  const idle = { pending: [], throttledUntil: -1, throttleCheckTimeoutId: null }
+  RequestQueue.prototype.scheduleCheckPendingRequests.call(idle)
+  t.equal(idle.throttleCheckTimeoutId, null)
+  t.end()
+})
