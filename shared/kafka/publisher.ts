@@ -7,6 +7,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../runtime/log.ts'
 import { createPartitionOf, explicitPartitioner, type Kafka, kafkaErrorType } from './client.ts'
+import { createLane, type Entry, halve, type Lane, partitionOf, succeeded, takeRequest } from './lane.ts'
+import { createLeaders } from './leaders.ts'
 
 export type RawRecord = { topic: string; key: string; value: Buffer; headers: Record<string, string> }
 export type Published = { partition: number; offset: string }
@@ -31,21 +33,7 @@ export type Publisher = {
   stop: () => Promise<void>
 }
 
-type Entry = RawRecord & {
-  partition: number
-  bytes: number
-  until: number
-  settled: boolean
-  resolve: (p: Published) => void
-  reject: (e: Error) => void
-}
-type Lane = { queue: Entry[]; limit: number; busy: boolean; failures: number }
-
-/** kafkajs copies an array per record, so a request beyond some thousand records costs more than it saves. */
-const maxBatchRecords = 1_000
-/** Brokers refuse a partition's batch above 1 MiB by default (`message.max.bytes`). */
-const maxPartitionBytes = 900_000
-const recordOverhead = 100
+const recordOverheadBytes = 100
 const sweepMs = 50
 const maxPauseMs = 250
 const neverTaken = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'CORRUPT_MESSAGE'])
@@ -58,167 +46,129 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
     allowAutoTopicCreation: false,
   })
   const admin = kafka.admin()
-  const partitionOf = createPartitionOf()
+  const choosePartition = createPartitionOf()
   const lanes = new Map<number, Lane>()
-  /** Topic → leader of each partition; what is published before it is known waits. */
-  let leaders = new Map<string, number[]>()
-  let waiting: Entry[] = []
+  const live = new Set<Entry>()
+  /** Published before the cluster has said who leads. */
+  let unrouted: Entry[] = []
   let queuedBytes = 0
   let stopping = false
-  let refreshing: Promise<void> | undefined
 
-  const live = new Set<Entry>()
+  const leaders = createLeaders({
+    admin,
+    topics,
+    log,
+    async connect() {
+      await admin.connect()
+      await producer.connect()
+    },
+  })
   const sweeper = setInterval(() => {
     const now = Date.now()
-    for (const entry of live) if (entry.until <= now) settle(entry, new PublishError('deadline'))
+    for (const entry of live) if (entry.until <= now) entry.settle(new PublishError('deadline'))
   }, sweepMs)
 
-  function settle(entry: Entry, result: Published | PublishError): void {
-    if (entry.settled) return
-    entry.settled = true
-    live.delete(entry)
-    queuedBytes -= entry.bytes
-    if (result instanceof PublishError) entry.reject(result)
-    else entry.resolve(result)
-  }
-
   function route(entry: Entry): void {
-    const partitions = leaders.get(entry.topic)
+    const partitions = leaders.of(entry.topic)
     if (!partitions) {
-      waiting.push(entry)
-      void refreshLeaders()
+      unrouted.push(entry)
+      if (unrouted.length === 1) void leaders.refresh().then(routeWaiting)
       return
     }
-    if (entry.partition < 0) entry.partition = partitionOf(entry.key, partitions.length)
+    if (entry.partition < 0) entry.partition = choosePartition(entry.key, partitions.length)
     const leader = partitions[entry.partition] ?? -1
-    const lane = lanes.get(leader) ?? { queue: [], limit: maxBatchRecords, busy: false, failures: 0 }
+    const lane = lanes.get(leader) ?? createLane()
     lanes.set(leader, lane)
     lane.queue.push(entry)
     if (lane.busy) return
     lane.busy = true
-    // What else arrived in this turn of the event loop goes along; a lone record loses nothing.
+    // What else arrives in this turn of the event loop goes along; a lone record loses nothing.
     setImmediate(() => void drain(lane))
   }
 
+  function routeWaiting(): void {
+    const waited = unrouted.filter((entry) => !entry.settled)
+    unrouted = []
+    waited.forEach(route)
+  }
+
   async function drain(lane: Lane): Promise<void> {
-    for (let batch = take(lane); batch.length > 0; batch = take(lane)) {
+    for (let batch = takeRequest(lane); batch.length > 0; batch = takeRequest(lane)) {
       const unanswered = await send(lane, batch)
       if (unanswered.length === 0) {
-        lane.failures = 0
+        succeeded(lane)
         continue
       }
-      lane.queue.unshift(...unanswered)
       await sleep(Math.min(10 * 2 ** lane.failures++, maxPauseMs))
-      await refreshLeaders()
-      const again = lane.queue
+      await leaders.refresh()
+      // Leaders may have moved: each record goes to its present leader's lane, in order.
+      const again = [...unanswered, ...lane.queue]
       lane.queue = []
-      // Leaders may have moved: each record goes to its present leader's lane, in order. This lane is busy, so its own wait for the next turn.
       again.forEach(route)
     }
     lane.busy = false
   }
 
-  function take(lane: Lane): Entry[] {
-    const batch: Entry[] = []
-    const bytes = new Map<string, number>()
-    let rest = 0
-    for (; rest < lane.queue.length && batch.length < lane.limit; rest++) {
-      const entry = lane.queue[rest] as Entry
-      if (entry.settled) continue
-      const partition = `${entry.topic}/${entry.partition}`
-      const sum = (bytes.get(partition) ?? 0) + entry.bytes
-      if (sum > maxPartitionBytes && bytes.has(partition)) break
-      bytes.set(partition, sum)
-      batch.push(entry)
-    }
-    lane.queue.splice(0, rest)
-    return batch
-  }
-
   /** Sends once and settles what was answered; returns the rest, in order. */
   async function send(lane: Lane, batch: Entry[]): Promise<Entry[]> {
-    const byTopic = Map.groupBy(batch, (entry) => entry.topic)
-    const topicMessages = [...byTopic].map(([topic, entries]) => ({ topic, messages: entries }))
+    const topicMessages = [...Map.groupBy(batch, ({ topic }) => topic)].map(([topic, messages]) => ({ topic, messages }))
     try {
-      const answers = await producer.sendBatch({ acks: -1, topicMessages })
-      lane.limit = maxBatchRecords
-      const byPartition = Map.groupBy(batch, (entry) => `${entry.topic}/${entry.partition}`)
-      for (const answer of answers) {
-        if (answer.errorCode !== 0 || answer.baseOffset === undefined) continue
-        byPartition.get(`${answer.topicName}/${answer.partition}`)?.forEach((entry, index) => {
-          settle(entry, { partition: entry.partition, offset: String(BigInt(answer.baseOffset as string) + BigInt(index)) })
+      const byPartition = Map.groupBy(batch, partitionOf)
+      for (const { topicName, partition, errorCode, baseOffset } of await producer.sendBatch({ acks: -1, topicMessages })) {
+        if (errorCode !== 0 || baseOffset === undefined) continue
+        byPartition.get(partitionOf({ topic: topicName, partition }))?.forEach((entry, index) => {
+          entry.settle({ partition, offset: String(BigInt(baseOffset) + BigInt(index)) })
         })
       }
     } catch (error) {
-      const type = kafkaErrorType(error)
-      log.warn('publish-failed', { error, code: type, records: batch.length })
-      if (type && neverTaken.has(type)) {
-        // One record the broker never takes must not fail its neighbours: halve until it is alone.
-        if (batch.length === 1) settle(batch[0] as Entry, new PublishError('refused'))
-        lane.limit = Math.max(1, Math.floor(batch.length / 2))
+      const code = kafkaErrorType(error)
+      log.warn('publish-failed', { error, code, records: batch.length })
+      if (code && neverTaken.has(code)) {
+        if (batch.length === 1) batch[0]?.settle(new PublishError('refused'))
+        halve(lane, batch)
       }
     }
     return batch.filter((entry) => !entry.settled)
   }
 
-  /** One refresh at a time; it goes on until leaders are known or nobody waits. */
-  function refreshLeaders(): Promise<void> {
-    refreshing ??= lookUpLeaders().finally(() => {
-      refreshing = undefined
-    })
-    return refreshing
-  }
-
-  async function lookUpLeaders(): Promise<void> {
-    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, maxPauseMs)) {
-      try {
-        await admin.connect()
-        await producer.connect()
-        const metadata = await admin.fetchTopicMetadata({ topics })
-        leaders = new Map(
-          metadata.topics.map(({ name, partitions }) => {
-            const sorted = partitions.toSorted((a, b) => a.partitionId - b.partitionId)
-            return [name, sorted.map((partition) => partition.leader)]
-          }),
-        )
-        const waited = waiting
-        waiting = []
-        waited.forEach(route)
-        return
-      } catch (error) {
-        log.warn('leaders-unknown', { error, code: kafkaErrorType(error) })
-      }
-      waiting = waiting.filter((entry) => !entry.settled)
-      if (stopping && live.size === 0) return
-      await sleep(pauseMs)
-    }
-  }
-
-  void refreshLeaders()
+  void leaders.refresh()
 
   return {
     publish(record, until, signal) {
       if (stopping) return Promise.reject(new PublishError('stopping'))
-      const headerBytes = Object.entries(record.headers).reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0)
-      const bytes = record.value.length + record.key.length + headerBytes + recordOverhead
+      const bytes = sizeOf(record)
       if (queuedBytes + bytes > maxQueuedBytes) return Promise.reject(new PublishError('queue-full'))
       queuedBytes += bytes
       return new Promise((resolve, reject) => {
-        const entry: Entry = { ...record, partition: -1, bytes, until, settled: false, resolve, reject }
+        const entry: Entry = { ...record, partition: -1, bytes, until, settled: false, settle }
+        function settle(result: Published | PublishError): void {
+          if (entry.settled) return
+          entry.settled = true
+          live.delete(entry)
+          queuedBytes -= bytes
+          if (result instanceof PublishError) reject(result)
+          else resolve(result)
+        }
         live.add(entry)
-        signal?.addEventListener('abort', () => settle(entry, new PublishError('aborted')), { once: true })
+        signal?.addEventListener('abort', () => settle(new PublishError('aborted')), { once: true })
         route(entry)
       })
     },
-    ready: () => leaders.size > 0 && !stopping,
+    ready: () => leaders.known() && !stopping,
     queuedBytes: () => queuedBytes,
     async stop() {
       stopping = true
       while (live.size > 0) await sleep(sweepMs)
       clearInterval(sweeper)
-      await refreshing
+      await leaders.close()
       await producer.disconnect()
       await admin.disconnect()
     },
   }
+}
+
+function sizeOf({ key, value, headers }: RawRecord): number {
+  let bytes = recordOverheadBytes + key.length + value.length
+  for (const name in headers) bytes += name.length + (headers[name] as string).length + 4
+  return bytes
 }
