@@ -1,12 +1,32 @@
 import t from 'tap'
-import { checkAlipayPlusNotification, checkMerchant, checkTokenEvent } from '../../shared/contracts/validate.ts'
+import {
+  checkAlipayPlusNotification,
+  checkBluePayNotification,
+  checkDuplicate,
+  checkMerchant,
+  checkMerchantSync,
+  checkTokenEvent,
+} from '../../shared/contracts/validate.ts'
+import { readSchemas } from './generate-types.ts'
+
+const checks: Record<string, (value: unknown) => object> = {
+  AlipayPlusNotification: checkAlipayPlusNotification,
+  BluePayNotification: checkBluePayNotification,
+  Duplicate: checkDuplicate,
+  Merchant: checkMerchant,
+  MerchantSync: checkMerchantSync,
+  TokenEvent: checkTokenEvent,
+}
 
 const subscription = { id: 'default', enabled: true }
 const mistakesOf = (checked: object) => ('mistakes' in checked ? (checked.mistakes as string[]) : [])
 
-t.test('a good value comes back typed', async (t) => {
-  const merchant = { merchantId: 'M-1001', subscriptions: [subscription] }
-  t.same(checkMerchant(merchant), { value: merchant })
+t.test('every schema has its check: its examples pass and come back, with members of a later version too', async (t) => {
+  for (const { title, examples } of readSchemas()) {
+    const value = { ...(examples as object[])[0], addedLater: { deep: true } }
+    t.same(checks[title]?.(value), { value }, title)
+    t.not(mistakesOf(checks[title]?.(null) ?? {}).length, 0, title)
+  }
 })
 
 t.test('all mistakes are told at once, by path and rule, and no value is quoted', async (t) => {
