@@ -19,7 +19,8 @@ export type OwnedProcess = {
   stop: (graceMs?: number) => Promise<Exit>
 }
 
-type Start = { name: string; command: string; args: string[]; logFile: string; env?: NodeJS.ProcessEnv; cwd?: string }
+/** Without `logFile` its output goes where ours goes. */
+type Start = { name: string; command: string; args: string[]; logFile?: string; env?: NodeJS.ProcessEnv; cwd?: string }
 
 const keptOutputBytes = 64 * 1024
 
@@ -35,20 +36,24 @@ process.on('exit', () => {
  * dies. Where setpriv is missing (macOS), a kill -9 of this process leaves its children running.
  */
 export function startOwned({ name, command, args, logFile, env = process.env, cwd }: Start): Promise<OwnedProcess> {
-  mkdirSync(dirname(logFile), { recursive: true })
-  const log = openSync(logFile, 'w')
+  const log = logFile === undefined ? 'inherit' : openLog(logFile)
   const [program, ...programArgs] = canTieToParent()
     ? ['setpriv', '--pdeathsig', 'KILL', '--', command, ...args]
     : [command, ...args]
   const child = spawn(program as string, programArgs, { detached: true, stdio: ['ignore', log, log], env, cwd })
-  closeSync(log)
+  if (log !== 'inherit') closeSync(log)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('spawn', () => resolve(describe(name, child, logFile)))
   })
 }
 
-function describe(name: string, child: ChildProcess, logFile: string): OwnedProcess {
+function openLog(logFile: string): number {
+  mkdirSync(dirname(logFile), { recursive: true })
+  return openSync(logFile, 'w')
+}
+
+function describe(name: string, child: ChildProcess, logFile = ''): OwnedProcess {
   const pid = child.pid as number
   let exit: Exit | undefined
   const exited = new Promise<Exit>((resolve) => {
@@ -70,7 +75,7 @@ function describe(name: string, child: ChildProcess, logFile: string): OwnedProc
     name,
     pid,
     logFile,
-    output: () => readFileSync(logFile).subarray(-keptOutputBytes).toString('utf8'),
+    output: () => (logFile ? readFileSync(logFile).subarray(-keptOutputBytes).toString('utf8') : ''),
     exited,
     exit: () => exit,
     kill,
