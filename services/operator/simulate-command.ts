@@ -6,6 +6,7 @@ import { createIdentity } from '../../shared/security/identity.ts'
 import { loadKeyRing } from '../../shared/security/keys.ts'
 import { type Answer, UsageError } from './answer.ts'
 import { type CommonOptions, defineCommand, type Frame, positiveInteger, positiveNumber, share } from './command.ts'
+import { checkConformance, listCases, selectCases } from './conformance/conformance.ts'
 import { createProgress } from './progress.ts'
 import { castOf, type Kind, kinds, oddKinds } from './simulator/notification.ts'
 import { describeChange, writePlanFile } from './simulator/plan-file.ts'
@@ -17,15 +18,18 @@ import type { Terminal } from './terminal.ts'
 type Options = CommonOptions & {
   target?: string
   keys?: string
-  seed: string
+  seed?: string
   count?: number
   rate?: number
   duplicates: number
   lateCancels: number | true
   compress: number
   concurrency: number
-  only: string[]
+  only?: string[]
   planFile?: string
+  conformance?: boolean
+  list?: boolean
+  allowRemote?: boolean
 }
 
 const selectable: string[] = [...providers, ...kinds.alipayplus, ...kinds.bluepay, ...oddKinds]
@@ -37,10 +41,14 @@ export function addSimulateCommand(program: Command, { terminal, perform }: Fram
     examples: [
       'simulate --target http://127.0.0.1:8080 --keys .local/keys --count 1000 --seed 7',
       'simulate --target http://127.0.0.1:8080 --keys .local/keys --rate 50',
+      'simulate --target http://127.0.0.1:8080 --keys .local/keys --conformance',
+      'simulate --list --only alipayplus/forged',
     ],
     details:
       'The same seed and keys give the same notifications in the same order; only Request-Time, and what it signs, differ.\n' +
-      'With --rate and without --count it runs until SIGTERM or Ctrl-C. Exit code 1 when something was given up or an answer was wrong.',
+      'With --rate and without --count it runs until SIGTERM or Ctrl-C. Exit code 1 when something was given up or an answer was wrong.\n\n' +
+      '--conformance sends every documented form and every hostile case once and checks the answers to the letter (exit code 1 if one\n' +
+      'is wrong). What verifies is a notification like any other, and goes through the pipeline.',
   })
     .option('--target <url>', 'where the gateway listens; paths are those of simulator.json')
     .option('--keys <folder>', 'folder of: operator keys make --development')
@@ -60,32 +68,44 @@ export function addSimulateCommand(program: Command, { terminal, perform }: Fram
       1_200,
     )
     .option('--concurrency <number>', 'requests in flight at once', positiveInteger, 16)
-    .option('--only <names>', `providers or kinds, comma-separated: ${selectable.join(', ')}`, selection, [])
+    .option('--only <names>', `comma-separated: ${selectable.join(', ')}; for cases: how their names begin`, commaSeparated)
     .option('--plan-file <file>', 'write every distinct change with its event id and what became of it')
-    .action(perform((options: Options) => runSimulation(terminal, options)))
+    .option('--conformance', 'send the conformance cases instead, and check each answer')
+    .option('--list', 'list the conformance cases, send nothing')
+    .option('--allow-remote', 'send hostile cases to a target that is not on loopback')
+    .action(
+      perform(async (options: Options) => {
+        if (options.list) return listCases(options.only ?? [])
+        return options.conformance ? runConformance(terminal, options) : runSimulation(terminal, options)
+      }),
+    )
+}
+
+/** What both ways of sending need. */
+function readCommon({ target, keys, seed = String(randomInt(2 ** 31)) }: Options) {
+  const url = targetOf(target)
+  if (!keys) throw new UsageError('--keys is needed: the folder of operator keys make --development')
+  return { target: url, senders: loadSenders(join(keys, 'simulator.json')), seed, keys }
+}
+
+async function runConformance(terminal: Terminal, options: Options): Promise<Answer> {
+  const { target, senders, seed } = readCommon(options)
+  const { only = [], allowRemote = false } = options
+  const progress = createProgress(terminal.screen, 'cases', selectCases(only).length)
+  return checkConformance({ target, senders, seed, only, allowRemote, onProgress: progress.advance }).finally(progress.end)
 }
 
 async function runSimulation(terminal: Terminal, options: Options): Promise<Answer> {
-  const { keys, planFile, rate, seed = String(randomInt(2 ** 31)) } = options
-  const target = targetOf(options.target)
-  if (!keys) throw new UsageError('--keys is needed: the folder of operator keys make --development')
+  const { planFile, rate, duplicates, concurrency, compress } = options
+  const { target, senders, seed, keys } = readCommon(options)
+  const only = checkKinds(options.only ?? [])
   const count = options.count ?? (rate ? undefined : 100)
-  const cast = castOf(loadSenders(join(keys, 'simulator.json')))
   // Read before anything is sent: a missing key file is no reason to lose the accounting of a long run.
   const identity = planFile && createIdentity(loadIdentityKey(join(keys, 'identity.json')))
   const progress = createProgress(terminal.screen, 'sent', count)
-  const ledger = await simulate(cast, {
-    ...{
-      target,
-      count,
-      rate,
-      seed,
-      duplicates: options.duplicates,
-      concurrency: options.concurrency,
-      compress: options.compress,
-    },
+  const ledger = await simulate(castOf(senders), {
+    ...{ target, count, rate, seed, duplicates, concurrency, compress, only },
     lateCancels: options.lateCancels === true ? 0.5 : options.lateCancels,
-    only: options.only as (Provider | Kind)[],
     keepAll: planFile !== undefined,
     onProgress: progress.advance,
     stop: terminal.stopSignal(),
@@ -121,9 +141,10 @@ function wholeNumber(text: string): string {
   return text
 }
 
-function selection(text: string): string[] {
-  const names = text.split(',').map((name) => name.trim())
+const commaSeparated = (text: string) => text.split(',').map((name) => name.trim())
+
+function checkKinds(names: string[]): (Provider | Kind)[] {
   const unknown = names.filter((name) => !selectable.includes(name))
-  if (unknown.length > 0) throw new InvalidArgumentError(`Not known: ${unknown.join(', ')}.`)
-  return names
+  if (unknown.length > 0) throw new UsageError(`--only: not known: ${unknown.join(', ')}. Known: ${selectable.join(', ')}`)
+  return names as (Provider | Kind)[]
 }
