@@ -13,8 +13,6 @@ async function probePort(wanted: number): Promise<number | undefined> {
   })
 }
 
-export const isPortFree = async (port: number) => (await probePort(port)) !== undefined
-
 /**
  * A free loopback port for each name: the same as last time where they are still free (so that tools and saved commands go on
  * working), remembered in `file`.
