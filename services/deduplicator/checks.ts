@@ -27,21 +27,3 @@ export async function checkPolicy(redis: Redis): Promise<void> {
   if (policy !== 'noeviction')
     throw new StopError(`Redis may evict claims (maxmemory-policy ${policy}): set maxmemory-policy noeviction`)
 }
-
-const everyMs = 5_000
-
-/** A check that costs one INFO every few seconds, and throws if Redis has evicted keys since the first. */
-export function createEvictionCheck(redis: Redis, now: () => number = Date.now): () => Promise<void> {
-  let first: number | undefined
-  let checkedAt = Number.NEGATIVE_INFINITY
-  return async () => {
-    if (now() - checkedAt < everyMs) return
-    const evicted = Number(/evicted_keys:(\d+)/.exec(await redis.info('stats'))?.[1])
-    checkedAt = now()
-    first ??= evicted
-    if (evicted > first)
-      throw new StopError(
-        `Redis has evicted ${evicted - first} keys: claims may be gone, and going on would emit changes twice. Set maxmemory-policy noeviction`,
-      )
-  }
-}

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 
@@ -10,66 +11,80 @@ export type Occurrence = { offset: number; timestamp: number; eventId?: string; 
  */
 export type Verdict = { kind: 'new' | 'own' | 'duplicate' | 'conflict' | 'none'; late: boolean; holder: number }
 
-export type ClaimRequest = {
-  partition: number
-  begin: number
-  end: number
-  /** Log time at `begin`, if this owner knows it from its last batch. */
-  logTime?: number
-  /** True if `begin` is where the log starts: then there is nothing that Redis could have forgotten. */
-  atLogStart: () => Promise<boolean>
-  occurrences: Occurrence[]
-}
+/** `logTime`: at `begin`, if this owner knows it from its last batch. */
+export type ClaimRequest = { partition: number; begin: number; end: number; logTime?: number; occurrences: Occurrence[] }
 
 /** Why a batch cannot be judged: Redis does not know all claims before it, or the log and Redis contradict each other. */
-export type Unclaimed = 'clock' | 'missing' | 'set-back' | 'behind' | 'unknown' | 'lagging' | 'future'
+export type Unclaimed = 'clock' | 'missing' | 'set-back' | 'behind' | 'moved' | 'unknown' | 'lagging' | 'future'
 export class ClaimsError extends Error {
   readonly reason: Unclaimed
-  readonly detail: string
-  constructor(reason: Unclaimed, detail: string) {
+  /** What Redis holds instead: an offset, or milliseconds. */
+  readonly detail: number
+  readonly epoch: Buffer
+  constructor(reason: Unclaimed, detail: number, epoch: Buffer) {
     super(`Claims cannot be judged: ${reason}`)
     this.reason = reason
     this.detail = detail
+    this.epoch = epoch
   }
 }
 
 export type Claims = {
   /** Claims a batch, all or nothing, and says of each record what it is. Throws ClaimsError, or the Redis error when Redis is away. */
   claim: (request: ClaimRequest) => Promise<{ verdicts: Verdict[]; logTime: number }>
+  /** Claims records of a lost range again; only if claims are known exactly up to `begin`. */
+  fill: (request: ClaimRequest) => Promise<void>
+  /** Forgets all claims of a partition and begins anew at an offset, unless someone else has since `epoch`. */
+  beginEpoch: (partition: number, epoch: Buffer, begin: number) => Promise<void>
+  /** The epoch (empty: nothing is known), and the record that first reached the log time, if any has. */
+  cursor: (partition: number) => Promise<{ epoch: Buffer; peak?: { offset: number; timestamp: number } }>
 }
 
-type ClaimCommand = (key: string, ...args: (string | number | Buffer)[]) => Promise<[Buffer, Buffer, Buffer]>
+type Argument = string | number | Buffer
+type Commands = {
+  claimBuffer: (key: string, ...args: Argument[]) => Promise<[Buffer, Buffer, Buffer]>
+  beginEpoch: (key: string, ...args: Argument[]) => Promise<number>
+}
 
 const recordBytes = 52
 const verdictBytes = 8
 const kinds: Record<string, Verdict['kind']> = { N: 'new', S: 'own', D: 'duplicate', C: 'conflict', '-': 'none' }
+const script = (file: string) => ({ numberOfKeys: 1, lua: readFileSync(new URL(file, import.meta.url), 'utf8') })
 
 export function createClaims(
   redis: Redis,
   options: { prefix: string; windowMs: number; slackMs: number; now?: () => number },
 ): Claims {
   const { prefix, windowMs, slackMs, now = Date.now } = options
-  const command = commandOf(redis)
-  const life = windowMs + slackMs
+  // The hash tag keeps a partition's claims and its cursor in one slot of a Redis Cluster.
+  const keyOf = (partition: number) => `${prefix}d{${partition}}`
+  redis.defineCommand('claim', script('claim.lua'))
+  redis.defineCommand('beginEpoch', script('begin-epoch.lua'))
+  const commands = redis as unknown as Commands
+
+  async function call(mode: 'judge' | 'fill', { partition, begin, end, logTime, occurrences }: ClaimRequest) {
+    const times = [windowMs, windowMs + slackMs, now(), slackMs]
+    const answer = await commands.claimBuffer(keyOf(partition), mode, begin, end, logTime ?? '', ...times, pack(occurrences))
+    const [status, detail, rest] = answer
+    if (status.toString() !== 'ok') throw new ClaimsError(status.toString() as Unclaimed, Number(detail.toString()), rest)
+    return { verdicts: unpack(rest), logTime: Number(detail.toString()) }
+  }
+
   return {
-    async claim({ partition, begin, end, logTime, atLogStart, occurrences }) {
-      // The hash tag keeps a partition's claims and its cursor in one slot of a Redis Cluster.
-      const key = `${prefix}d{${partition}}`
-      const call = (start: string) =>
-        command(key, begin, end, logTime ?? '', windowMs, life, now(), slackMs, start, pack(occurrences))
-      let [status, detail, verdicts] = await call('')
-      if (status.toString() === 'missing' && (await atLogStart())) [status, detail, verdicts] = await call('start')
-      if (status.toString() !== 'ok') throw new ClaimsError(status.toString() as Unclaimed, detail.toString())
-      return { verdicts: unpack(verdicts), logTime: Number(detail.toString()) }
+    claim: (request) => call('judge', request),
+    async fill(request) {
+      await call('fill', request)
+    },
+    async beginEpoch(partition, epoch, begin) {
+      await commands.beginEpoch(keyOf(partition), epoch, randomBytes(4), begin)
+    },
+    async cursor(partition) {
+      const [epoch, offset, timestamp] = await redis.hmgetBuffer(keyOf(partition), 'epoch', 'peak', 'peakTime')
+      if (!epoch) return { epoch: Buffer.alloc(0) }
+      if (!offset || !timestamp) return { epoch }
+      return { epoch, peak: { offset: Number(offset.toString()), timestamp: Number(timestamp.toString()) } }
     },
   }
-}
-
-/** The script is sent once and called by its hash from then on (ioredis sends it again when Redis has forgotten it). */
-function commandOf(redis: Redis): ClaimCommand {
-  redis.defineCommand('claim', { numberOfKeys: 1, lua: readFileSync(new URL('claim.lua', import.meta.url), 'utf8') })
-  const { claimBuffer } = redis as unknown as { claimBuffer: ClaimCommand }
-  return claimBuffer.bind(redis)
 }
 
 function pack(occurrences: Occurrence[]): Buffer {

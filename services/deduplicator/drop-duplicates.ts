@@ -2,41 +2,45 @@ import { header } from '../../shared/contracts/headers.ts'
 import { formatPosition, type Topics } from '../../shared/contracts/topics.ts'
 import type { Duplicate, TokenEvent } from '../../shared/contracts/types.ts'
 import { deadLetter, emit, FencedError, type Outcome, type SourceRecord, StopError } from '../../shared/stage/outcome.ts'
-import type { Step } from '../../shared/stage/stage.ts'
-import { type Claims, ClaimsError, type Occurrence, type Unclaimed, type Verdict } from './claims.ts'
+import type { Batch, Step } from '../../shared/stage/stage.ts'
+import { type Claims, ClaimsError, type Verdict } from './claims.ts'
+import { occurrenceOf } from './occurrence.ts'
+import { claimOrRebuild, type Lack, type Rebuild } from './rebuild.ts'
 
 type Deps = {
   claims: Claims
+  rebuild: Rebuild
   topics: Topics
   windowMs: number
-  /** The first offset the log still has. */
-  logStart: (partition: number) => Promise<number>
-  /** Throws when Redis may have dropped claims against its policy. */
-  checkEvictions: () => Promise<void>
+  /** What Redis lacks although its cursor looks whole: claims of another life of the topic, or evicted ones. */
+  findLack: (partition: number) => Promise<Lack | undefined>
 }
 
 /** The deduplicator's step: one Lua call per batch judges and claims, the rest is a pure decision about each verdict. */
-export function createDropDuplicates({ claims, topics, windowMs, logStart, checkEvictions }: Deps): Step {
+export function createDropDuplicates({ claims, rebuild, topics, windowMs, findLack }: Deps): Step {
   /** Where this process's last batch of a partition ended, and the log time there. */
   const known = new Map<number, { end: number; logTime: number }>()
+
+  async function judge({ partition, begin, end, records, signal }: Batch): Promise<Verdict[]> {
+    const occurrences = records.map(occurrenceOf)
+    const wanting = { partition, begin, firstTimestamp: records[0]?.timestamp ?? 0, signal }
+    const mend = (lack: Lack) => rebuild(wanting, lack)
+    const lack = await findLack(partition)
+    if (lack) await mend(lack)
+    const last = known.get(partition)
+    const request = { partition, begin, end, occurrences, ...(last?.end === begin ? { logTime: last.logTime } : {}) }
+    const { verdicts, logTime } = await claimOrRebuild(() => claims.claim(request), mend)
+    known.set(partition, { end, logTime })
+    return verdicts
+  }
+
   return {
     take: (records) => withinWindow(records, windowMs),
-    async decide({ partition, begin, end, records }) {
-      await checkEvictions()
-      const last = known.get(partition)
-      const request = {
-        partition,
-        begin,
-        end,
-        ...(last?.end === begin ? { logTime: last.logTime } : {}),
-        atLogStart: async () => (await logStart(partition)) >= begin,
-        occurrences: records.map(occurrenceOf),
-      }
-      const { verdicts, logTime } = await claims.claim(request).catch((error) => {
-        throw error instanceof ClaimsError ? explain(error, partition, begin) : error
+    async decide(batch) {
+      const verdicts = await judge(batch).catch((error) => {
+        throw error instanceof ClaimsError ? explain(error, batch) : error
       })
-      known.set(partition, { end, logTime })
-      return records.map((record, index) => decide(record, verdicts[index] as Verdict, topics))
+      return batch.records.map((record, index) => decide(record, verdicts[index] as Verdict, topics))
     },
   }
 }
@@ -49,15 +53,6 @@ export function withinWindow(records: SourceRecord[], windowMs: number): number 
   const first = records[0]?.timestamp ?? 0
   const beyond = records.findIndex(({ timestamp }) => timestamp - first > windowMs)
   return beyond === -1 ? records.length : Math.max(1, beyond)
-}
-
-const hex = /^[0-9a-f]{32}$/
-
-export function occurrenceOf({ offset, timestamp, headers, value }: SourceRecord): Occurrence {
-  const [eventId, contentHash, cancelId] = [headers[header.id], headers[header.contentHash], headers[header.cancelId]]
-  if (!value || !eventId || !hex.test(eventId) || !contentHash || !hex.test(contentHash)) return { offset, timestamp }
-  const occurrence = { offset, timestamp, eventId, contentHash }
-  return cancelId && hex.test(cancelId) ? { ...occurrence, cancelId } : occurrence
 }
 
 /** Pure: what becomes of a record of the normalized topic, given its verdict. */
@@ -101,18 +96,14 @@ function report(record: SourceRecord, { kind, holder }: Verdict, topics: Topics)
   )
 }
 
-/** Each contradiction between Redis and the log, in words an operator can act on. None of them may be bridged by a guess. */
-function explain({ reason, detail }: ClaimsError, partition: number, begin: number): Error {
-  const where = `partition ${partition} at offset ${begin}`
-  const lost = 'Going on would emit changes twice'
-  const sentences: Record<Unclaimed, string> = {
-    clock: `Redis's clock is ${detail} ms away from this machine's: claims would expire at the wrong time. Set the clocks`,
-    missing: `Redis knows no claims for ${where}: it was wiped, or its prefix or database changed. ${lost}`,
-    behind: `Redis knows claims for partition ${partition} only up to offset ${detail}, but the committed offset is ${begin}: it was restored or failed over. ${lost}`,
-    unknown: `Redis does not know the log time of ${where} (it has claims up to ${detail}). ${lost}`,
-    'set-back': `The committed offset of ${where} is lower than ${detail}, which Redis saw committed: the group's offsets were lost or set back. Going on would emit changes twice`,
-    lagging: `${where} lags ${detail} ms, more than claims outlive their window: some may have expired. ${lost}`,
-    future: `Redis holds a claim of the later offset ${detail} for a record of ${where}: the topic was made anew, or another pipeline uses this Redis prefix`,
+/** The contradictions between Redis and the log that making claims anew would not mend, in words an operator can act on. */
+function explain({ reason, detail }: ClaimsError, { partition, begin }: Batch): Error {
+  if (reason === 'clock') {
+    return new StopError(
+      `Redis's clock is ${detail} ms away from this machine's: claims would expire at the wrong time. Set the clocks`,
+    )
   }
-  return reason === 'set-back' ? new FencedError(sentences[reason]) : new StopError(sentences[reason])
+  return new FencedError(
+    `The committed offset ${begin} of partition ${partition} is lower than ${detail}, which Redis saw committed: the group's offsets were lost or set back. Going on would emit changes twice`,
+  )
 }

@@ -2,15 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { groupId, topicNames } from '../../shared/contracts/topics.ts'
 import { createKafka } from '../../shared/kafka/client.ts'
+import { createRangeReader } from '../../shared/kafka/range-reader.ts'
 import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { runStage } from '../../shared/stage/run-stage.ts'
-import { checkPolicy, checkWindow, createEvictionCheck } from './checks.ts'
+import { checkPolicy, checkWindow } from './checks.ts'
 import { connectRedis, createClaims } from './claims.ts'
 import { createDropDuplicates } from './drop-duplicates.ts'
 import { deduplicatorEnv } from './env.ts'
+import { createFindLack } from './lacks.ts'
+import { createRebuild } from './rebuild.ts'
 
 const hourMs = 60 * 60 * 1000
 
@@ -28,12 +31,17 @@ await runService(
     await waitForRedis(redis, log)
     await checkPolicy(redis)
 
+    const group = groupId('deduplicator', env.TOPIC_PREFIX)
+    const claims = createClaims(redis, { prefix: env.TOPIC_PREFIX, windowMs, slackMs })
+    const offsetAt = (partition: number, timestamp: number) => facts.offsetAt(topics.normalized, partition, timestamp)
+    const logStart = (partition: number) => facts.logStart(topics.normalized, partition)
+    const readRange = createRangeReader({ kafka, topic: topics.normalized, groupPrefix: `${group}.` })
     const step = createDropDuplicates({
-      claims: createClaims(redis, { prefix: env.TOPIC_PREFIX, windowMs, slackMs }),
+      claims,
+      rebuild: createRebuild({ claims, windowMs, offsetAt, readRange, log }),
       topics,
       windowMs,
-      logStart: (partition) => facts.logStart(topics.normalized, partition),
-      checkEvictions: createEvictionCheck(redis),
+      findLack: createFindLack({ claims, redis, offsetAt, logStart }),
     })
     const stage = {
       name: 'deduplicator' as const,
@@ -42,7 +50,6 @@ await runService(
       deadLetters: topics.deadLetters.deduplicator,
       step,
     }
-    const group = groupId('deduplicator', env.TOPIC_PREFIX)
     const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail })
     return {
       ready: running.ready,

@@ -6,6 +6,8 @@ export type TopicFacts = {
   partitionCount: (topic: string) => Promise<number>
   /** First offset that the log still has. */
   logStart: (topic: string, partition: number) => Promise<number>
+  /** First offset with this timestamp or a later one; the end of the log if there is none. */
+  offsetAt: (topic: string, partition: number, timestamp: number) => Promise<number>
   /** Milliseconds; Infinity when kept for ever. */
   retentionMs: (topic: string) => Promise<number>
   close: () => Promise<void>
@@ -23,6 +25,11 @@ export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
       const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
       if (!bounds) throw new Error(`${topic} has no partition ${partition}`)
       return Number(bounds.low)
+    },
+    async offsetAt(topic, partition, timestamp) {
+      const found = (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)).find((entry) => entry.partition === partition)
+      if (!found) throw new Error(`${topic} has no partition ${partition}`)
+      return Number(found.offset)
     },
     async retentionMs(topic) {
       const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }]

@@ -96,7 +96,9 @@ export function createSlot(deps: SlotDeps): Slot {
     if (taken.length === 0) return
     const startedAt = performance.now()
     const failedAt = new Date().toISOString()
-    const processed = await Promise.all(taken.map(({ batch }) => processBatch(stage, batch, failedAt)))
+    const processed = await Promise.all(
+      taken.map(({ batch }) => processBatch(stage, { ...batch, signal: dropped.signal }, failedAt)),
+    )
     if (dropped.signal.aborted) return
     const decidedAt = performance.now()
     const outputs = processed.flatMap((one) => one.outputs)

@@ -17,6 +17,8 @@ export type Batch = {
   begin: number
   /** One past the last record: committed together with what the step returns. */
   end: number
+  /** Aborted when this owner has lost the slot: what takes long may end early. */
+  signal?: AbortSignal
 }
 
 export type Step = {

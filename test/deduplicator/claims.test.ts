@@ -2,14 +2,11 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import {
-  type ClaimRequest,
-  ClaimsError,
-  createClaims,
-  type Occurrence,
-  type Verdict,
-} from '../../services/deduplicator/claims.ts'
+import { ClaimsError, createClaims, type Verdict } from '../../services/deduplicator/claims.ts'
 import { withinWindow } from '../../services/deduplicator/drop-duplicates.ts'
+import { occurrenceOf } from '../../services/deduplicator/occurrence.ts'
+import { claimOrRebuild, createRebuild } from '../../services/deduplicator/rebuild.ts'
+import { header } from '../../shared/contracts/headers.ts'
 import type { SourceRecord } from '../../shared/stage/outcome.ts'
 import { judgeByRule, type LogRecord } from './rule.ts'
 
@@ -18,102 +15,167 @@ t.teardown(() => redis.disconnect())
 
 const windowMs = 100
 const slackMs = 60 * 60 * 1000
+const ids = 6
 const hex = (n: number) => n.toString(16).padStart(32, '0')
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** A record of the log as the deduplicator hands it to the claims; ids begin at 1, since zeros mean none. */
-const occurrenceAt = (log: LogRecord[], offset: number): Occurrence => {
+/** A record of the log as the deduplicator reads it; ids begin at 1, since zeros mean none. */
+const recordAt = (log: LogRecord[], offset: number): SourceRecord => {
   const { timestamp, id, cancel } = log[offset] as LogRecord
-  const occurrence = { offset, timestamp, eventId: hex(id), contentHash: hex(id) }
-  return cancel === undefined ? occurrence : { ...occurrence, cancelId: hex(cancel) }
+  const headers = { [header.id]: hex(id), [header.contentHash]: hex(id), ...(cancel ? { [header.cancelId]: hex(cancel) } : {}) }
+  return { topic: 'log', partition: 0, offset, timestamp, key: null, value: Buffer.from('{}'), headers }
 }
+const range = (log: LogRecord[], from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => recordAt(log, from + index))
+
+let rebuilt = 0
 
 /** One owner of the partition: it remembers the log time where its last batch ended, as the step does. */
 function createOwner(log: LogRecord[], prefix: string) {
   const claims = createClaims(redis, { prefix, windowMs, slackMs })
+  const rebuild = createRebuild({
+    claims,
+    windowMs,
+    log: quiet,
+    offsetAt: async (_partition, timestamp) => {
+      const found = log.findIndex((record) => record.timestamp >= timestamp)
+      return found === -1 ? log.length : found
+    },
+    async readRange({ from, to, onRecords }) {
+      rebuilt++
+      for (let at = from; at < to; at += 3) await onRecords(range(log, at, Math.min(to, at + 3)), Math.min(to, at + 3))
+    },
+  })
   let known: { end: number; logTime: number } | undefined
   return {
     async claim(begin: number, size: number): Promise<{ end: number; verdicts: Verdict[] }> {
-      const upTo = log.slice(begin, begin + size).map((record) => ({ timestamp: record.timestamp }) as SourceRecord)
-      const end = begin + withinWindow(upTo, windowMs)
-      const occurrences = Array.from({ length: end - begin }, (_, index) => occurrenceAt(log, begin + index))
-      const request: ClaimRequest = { partition: 0, begin, end, occurrences, atLogStart: async () => begin === 0 }
-      const { verdicts, logTime } = await claims.claim(known?.end === begin ? { ...request, logTime: known.logTime } : request)
+      const records = range(log, begin, Math.min(log.length, begin + size))
+      const end = begin + withinWindow(records, windowMs)
+      const occurrences = records.slice(0, end - begin).map(occurrenceOf)
+      const request = { partition: 0, begin, end, occurrences, ...(known?.end === begin ? { logTime: known.logTime } : {}) }
+      const wanting = { partition: 0, begin, firstTimestamp: records[0]?.timestamp as number }
+      const { verdicts, logTime } = await claimOrRebuild(
+        () => claims.claim(request),
+        (lack) => rebuild(wanting, lack),
+      )
       known = { end, logTime }
       return { end, verdicts }
     },
   }
 }
 
+/** What Redis may do: forget everything, or come back as it was a while ago. */
+function createForgetful(prefix: string) {
+  const cursorKey = `${prefix}d{0}`
+  let saved: { key: Buffer; dump: Buffer }[] = []
+  const keys = async () => {
+    const epoch = await redis.hgetBuffer(cursorKey, 'epoch')
+    const claims = Array.from({ length: ids }, (_, id) =>
+      Buffer.concat([Buffer.from(cursorKey), epoch ?? Buffer.alloc(0), Buffer.from(hex(id + 1), 'hex')]),
+    )
+    return [Buffer.from(cursorKey), ...claims]
+  }
+  const wipe = async () => {
+    await redis.del(...(await keys()))
+  }
+  return {
+    wipe,
+    async save() {
+      const found = await Promise.all((await keys()).map(async (key) => ({ key, dump: await redis.dumpBuffer(key) })))
+      saved = found.flatMap(({ key, dump }) => (dump ? [{ key, dump }] : []))
+    },
+    async restore() {
+      await wipe()
+      for (const { key, dump } of saved) await redis.restore(key, 0, dump, 'REPLACE')
+    },
+  }
+}
+
 /** Timestamps wander: mostly forward by less than the window, sometimes back, sometimes far beyond it. */
+const steps = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: -120, max: 120 }), fc.constant(150))
 const logs = fc
-  .array(
-    fc.record({
-      step: fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: -120, max: 120 }), fc.constant(150)),
-      id: fc.integer({ min: 1, max: 6 }),
-    }),
-    { minLength: 1, maxLength: 40 },
-  )
-  .map((steps) => {
+  .array(fc.record({ step: steps, id: fc.integer({ min: 1, max: ids }) }), { minLength: 1, maxLength: 40 })
+  .map((entries) => {
     let timestamp = Date.now()
     // Odd ids are creations, the even id above each is the cancellation of the same token.
-    return steps.map(({ step, id }): LogRecord => {
+    return entries.map(({ step, id }): LogRecord => {
       timestamp += step
       return id % 2 === 1 ? { timestamp, id, cancel: id + 1 } : { timestamp, id }
     })
   })
 
-/** What happens next: a batch commits or is aborted, the owner is replaced, or a paused former owner wakes up and claims. */
-const actions = fc.array(
-  fc.record({
-    what: fc.constantFrom('commit', 'commit', 'commit', 'abort', 'abort', 'new-owner', 'zombie'),
-    size: fc.integer({ min: 1, max: 12 }),
-  }),
-  { maxLength: 60 },
+/** What happens next: a batch commits or is aborted, the owner is replaced, a paused former owner wakes up and claims, Redis forgets. */
+const peaceful = ['commit', 'commit', 'commit', 'abort', 'abort', 'new-owner', 'zombie'] as const
+const forgetful = [...peaceful, 'wipe', 'save', 'restore'] as const
+type Action = { what: (typeof forgetful)[number]; size: number }
+const schedulesOf = (whats: readonly Action['what'][]) =>
+  fc.array(fc.record({ what: fc.constantFrom(...whats), size: fc.integer({ min: 1, max: 12 }) }), { maxLength: 60 })
+
+async function run(log: LogRecord[], schedule: Action[], seen: Record<string, number>): Promise<Verdict[]> {
+  const prefix = `t${randomUUID()}.`
+  const forgetfulRedis = createForgetful(prefix)
+  let owner = createOwner(log, prefix)
+  let former = { owner, begin: 0 }
+  let committed = 0
+  const final: Verdict[] = []
+  const toTheEnd = Array.from({ length: log.length }, (): Action => ({ what: 'commit', size: 7 }))
+  for (const { what, size } of [...schedule, ...toTheEnd]) {
+    seen[what] = (seen[what] ?? 0) + 1
+    if (what === 'wipe' || what === 'save' || what === 'restore') await forgetfulRedis[what]()
+    else if (what === 'new-owner') {
+      former = { owner, begin: committed }
+      owner = createOwner(log, prefix)
+    } else if (what === 'zombie') {
+      // It may claim again what it had, or be told that others have gone on; its transaction is fenced either way.
+      if (former.owner !== owner) {
+        await former.owner.claim(former.begin, size).catch((error) => {
+          if (!(error instanceof ClaimsError && error.reason === 'set-back')) throw error
+        })
+      }
+    } else if (committed < log.length) {
+      const { end, verdicts } = await owner.claim(committed, size)
+      if (what === 'abort') continue
+      final.push(...verdicts)
+      committed = end
+    }
+  }
+  return final
+}
+
+const runs = Number(process.env.SCHEDULES ?? 1_000)
+
+t.test(
+  'whatever is aborted, replaced or woken up, each record is judged as the rule of the log says, to the holder',
+  async (t) => {
+    const seen: Record<string, number> = {}
+    await fc.assert(
+      fc.asyncProperty(logs, schedulesOf(peaceful), async (log, schedule) => {
+        const judged = (await run(log, schedule, seen)).map(({ kind, holder, late }) => ({
+          duplicateOf: kind === 'duplicate' ? holder : undefined,
+          late,
+        }))
+        const expected = judgeByRule(log, windowMs)
+        if (JSON.stringify(judged) !== JSON.stringify(expected))
+          throw new Error(`judged ${JSON.stringify(judged)}\nrule   ${JSON.stringify(expected)}`)
+      }),
+      { numRuns: runs },
+    )
+    t.ok((seen.abort ?? 0) > 100 && (seen.zombie ?? 0) > 100, `schedules had aborts and zombies: ${JSON.stringify(seen)}`)
+  },
 )
 
-t.test('whatever is aborted, replaced or woken up, each record is judged as the rule of the log says', async (t) => {
-  let aborted = 0
-  let zombies = 0
+t.test('and whatever Redis forgets, every verdict stays the same', async (t) => {
+  const seen: Record<string, number> = {}
+  rebuilt = 0
   await fc.assert(
-    fc.asyncProperty(logs, actions, async (log, schedule) => {
-      const prefix = `t${randomUUID()}.`
-      let owner = createOwner(log, prefix)
-      let former = owner
-      let formerBegin = 0
-      let committed = 0
-      const final: Verdict[] = []
-      const steps = [...schedule, ...Array.from({ length: log.length }, () => ({ what: 'commit' as const, size: 7 }))]
-      for (const { what, size } of steps) {
-        if (what === 'zombie') {
-          if (former === owner) continue
-          // It may claim again what it had, or be told that others have gone on; its transaction is fenced either way.
-          await former.claim(formerBegin, size).catch((error) => {
-            if (!(error instanceof ClaimsError && error.reason === 'set-back')) throw error
-          })
-          zombies++
-          continue
-        }
-        if (what === 'new-owner') {
-          former = owner
-          formerBegin = committed
-          owner = createOwner(log, prefix)
-          continue
-        }
-        if (committed === log.length) continue
-        const { end, verdicts } = await owner.claim(committed, size)
-        if (what === 'abort') {
-          aborted++
-          continue
-        }
-        final.push(...verdicts)
-        committed = end
-      }
-      const expected = judgeByRule(log, windowMs)
-      const judged = final.map(({ kind, holder, late }) => ({ duplicateOf: kind === 'duplicate' ? holder : undefined, late }))
+    fc.asyncProperty(logs, schedulesOf(forgetful), async (log, schedule) => {
+      // After a rebuild a duplicate may name a later copy of its chain as holder, since the first one may lie before the window.
+      const judged = (await run(log, schedule, seen)).map(({ kind, late }) => ({ duplicate: kind === 'duplicate', late }))
+      const expected = judgeByRule(log, windowMs).map(({ duplicateOf, late }) => ({ duplicate: duplicateOf !== undefined, late }))
       if (JSON.stringify(judged) !== JSON.stringify(expected))
         throw new Error(`judged ${JSON.stringify(judged)}\nrule   ${JSON.stringify(expected)}`)
     }),
-    { numRuns: Number(process.env.SCHEDULES ?? 1_500) },
+    { numRuns: runs },
   )
-  t.ok(aborted > 100 && zombies > 100, `batches were aborted (${aborted}) and zombies woke up (${zombies})`)
+  t.ok(rebuilt > 100, `claims were made anew ${rebuilt} times: ${JSON.stringify(seen)}`)
 })
