@@ -1,0 +1,133 @@
+import { header } from '../../shared/contracts/headers.ts'
+import { groupId, type Topics } from '../../shared/contracts/topics.ts'
+import type { Kafka } from '../../shared/kafka/client.ts'
+import { readTopics } from '../../shared/kafka/reader.ts'
+import type { SourceRecord } from '../../shared/kafka/record.ts'
+import { type Accounting, account, type SentChange, type Trace } from './accounting.ts'
+import { tracedTopics, traceOf } from './trace.ts'
+
+/** Counts of records, per topic of the pipeline; `lag` is what lies before a stage and is not in its output yet. */
+export type Counts = {
+  raw: number
+  normalized: number
+  events: number
+  duplicates: number
+  deadLetters: number
+  syncs: number
+  lag: { normalizer: number; deduplicator: number; merchantSync: number }
+}
+
+/** A record of the public topic as the live view shows it: its headers only. */
+export type LastEvent = { at: number; type: string; source: string; eventId: string; tokenRef: string | undefined }
+
+export type Following = {
+  caughtUp: Promise<void>
+  counts: () => Counts
+  /** The newest first. */
+  lastEvents: () => LastEvent[]
+  stop: () => Promise<void>
+}
+
+type Options = { kafka: Kafka; topics: Topics; prefix: string; onDeath: (error: Error) => void }
+
+const keptEvents = 20
+const lagPollMs = 500
+
+/** Follows every topic of the pipeline, for a live view. */
+export async function followTopics(options: Options & { from: 'beginning' | 'end' }): Promise<Following> {
+  const { kafka, topics, prefix, from, onDeath } = options
+  const perTopic = new Map<string, number>()
+  const nextOffsets = new Map<number, number>()
+  let last: LastEvent[] = []
+
+  function see(record: SourceRecord): void {
+    perTopic.set(record.topic, (perTopic.get(record.topic) ?? 0) + 1)
+    if (record.topic !== topics.events) return
+    nextOffsets.set(record.partition, record.offset + 1)
+    last = [toLastEvent(record), ...last].slice(0, keptEvents)
+  }
+  const reader = await readTopics({
+    kafka,
+    topics: tracedTopics(topics),
+    from,
+    groupPrefix: `${prefix}live-view.`,
+    onRecord: see,
+    onDeath,
+  })
+
+  // An event that concerns no merchant leaves no sync, so only the committed offsets tell how far merchant-sync has come.
+  const admin = kafka.admin()
+  await admin.connect()
+  let waiting = 0
+  const poll = async () => {
+    const group = groupId('merchant-sync', prefix)
+    const [committed] = await admin.fetchOffsets({ groupId: group, topics: [topics.events] })
+    const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
+    waiting = [...nextOffsets].reduce(
+      (sum, [partition, next]) => sum + Math.max(0, next - Math.max(0, done.get(partition) ?? 0)),
+      0,
+    )
+  }
+  const polling = setInterval(() => poll().catch(() => {}), lagPollMs)
+
+  const of = (...names: string[]) => names.reduce((sum, name) => sum + (perTopic.get(name) ?? 0), 0)
+  return {
+    caughtUp: reader.caughtUp,
+    lastEvents: () => last,
+    counts() {
+      const { normalizer, deduplicator } = topics.deadLetters
+      const [raw, normalized, events, duplicates] = [
+        of(...Object.values(topics.raw)),
+        of(topics.normalized),
+        of(topics.events),
+        of(topics.duplicates),
+      ]
+      const lag = {
+        normalizer: Math.max(0, raw - normalized - of(normalizer)),
+        deduplicator: Math.max(0, normalized - events - duplicates - of(deduplicator)),
+        merchantSync: waiting,
+      }
+      return {
+        raw,
+        normalized,
+        events,
+        duplicates,
+        deadLetters: of(...Object.values(topics.deadLetters)),
+        syncs: of(topics.syncs),
+        lag,
+      }
+    },
+    async stop() {
+      clearInterval(polling)
+      await reader.stop()
+      await admin.disconnect()
+    },
+  }
+}
+
+function toLastEvent({ headers, timestamp }: SourceRecord): LastEvent {
+  return {
+    at: timestamp,
+    type: headers[header.type] ?? '',
+    source: headers[header.source] ?? '',
+    eventId: headers[header.id] ?? '',
+    tokenRef: headers[header.subject],
+  }
+}
+
+/** Reads all topics once, from their beginning to their end as of now, and accounts for every raw record in them. */
+export async function auditTopics({ kafka, topics, prefix, onDeath }: Options, sent: SentChange[]): Promise<Accounting> {
+  const traces: Trace[] = []
+  const reader = await readTopics({
+    kafka,
+    topics: tracedTopics(topics),
+    groupPrefix: `${prefix}accounting.`,
+    onDeath,
+    onRecord(record) {
+      const trace = traceOf(record, topics)
+      if (trace) traces.push(trace)
+    },
+  })
+  await reader.caughtUp.finally(() => reader.stop())
+  return account(traces, sent)
+}

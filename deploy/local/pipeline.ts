@@ -1,0 +1,74 @@
+/** The pipeline's services as processes of this machine. */
+import { join } from 'node:path'
+import { freePort } from './free-ports.ts'
+import { explainDeath, type OwnedProcess, startOwned, untilReady } from './owned-process.ts'
+import { mainOf, nodeBinary } from './run-operator.ts'
+
+/** In the order of the flow: they stop in it too, so that each can still hand on what the one before it left. */
+export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+export type Pipeline = { stop: () => Promise<void> }
+
+const readyTimeoutMs = 60_000
+const stopGraceMs = 10_000
+const shownLogLines = 12
+
+/** The key files of `operator keys make`, by the variables that name them; the environment may name others. */
+export const keyFiles = (keysDir: string): Record<string, string> => ({
+  ACCOUNTS_FILE: join(keysDir, 'accounts.yaml'),
+  RAW_PUBLIC_KEYS_FILE: join(keysDir, 'raw.public.json'),
+  RAW_PRIVATE_KEYS_FILE: join(keysDir, 'raw.private.json'),
+  CREDENTIAL_KEYS_FILE: join(keysDir, 'credentials.json'),
+  IDENTITY_KEY_FILE: join(keysDir, 'identity.json'),
+})
+
+/** Starts all services and waits until each says that it is ready. Throws with the name and last words of one that does not come up. */
+export async function startPipeline(options: {
+  env: NodeJS.ProcessEnv
+  logDir: string
+  onDeath: (reason: string) => void
+}): Promise<Pipeline> {
+  const { env, logDir, onDeath } = options
+  const running: OwnedProcess[] = []
+  let stopping = false
+  const stop = async () => {
+    stopping = true
+    for (const service of running) await service.stop(stopGraceMs)
+  }
+  try {
+    const ports = new Map<ServiceName, number>()
+    for (const name of serviceNames) ports.set(name, await freePort([...ports.values()]))
+    for (const name of serviceNames) {
+      const logFile = join(logDir, `${name}.log`)
+      const withProbes = { ...env, PROBE_HOST: '127.0.0.1', PROBE_PORT: String(ports.get(name)) }
+      running.push(await startOwned({ name, command: nodeBinary, args: [mainOf(name)], env: withProbes, logFile }))
+    }
+    await Promise.all(running.map((service) => untilServiceReady(service, ports.get(service.name as ServiceName) as number)))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  for (const service of running) {
+    void service.exited.then(({ code, signal }) => {
+      if (!stopping) onDeath(lastWords(service, `ended unexpectedly with ${signal ?? `exit code ${code}`}`))
+    })
+  }
+  return { stop }
+}
+
+async function untilServiceReady(service: OwnedProcess, probePort: number): Promise<void> {
+  const isReady = async () => {
+    try {
+      return (await fetch(`http://127.0.0.1:${probePort}/readyz`)).ok
+    } catch {
+      return false
+    }
+  }
+  await untilReady(service, isReady, { timeoutMs: readyTimeoutMs, explain: (why) => lastWords(service, why) })
+}
+
+function lastWords(service: OwnedProcess, why: string): string {
+  const lines = service.output().trimEnd().split('\n').slice(-shownLogLines)
+  return [explainDeath(service, why), ...lines.map((line) => `  ${line}`)].join('\n')
+}
