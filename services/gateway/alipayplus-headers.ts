@@ -46,8 +46,9 @@ export function parseSignatureHeader(header: string): { keyVersion?: string; sig
   }
   if (members.get('algorithm') !== 'RSA256') return undefined
   const signature = decodeSignature(members.get('signature') ?? '')
+  if (!signature?.length) return undefined
   const keyVersion = members.get('keyversion')
-  return signature && (keyVersion === undefined ? { signature } : { signature, keyVersion })
+  return keyVersion === undefined ? { signature } : { signature, keyVersion }
 }
 
 /**

@@ -94,6 +94,7 @@ export function createAlipayPlus(
     const account = accountOf(fields?.authClientId) ?? clientId
     const key = fields && deduplicationKey('alipayplus', fields)
     return {
+      client: clientId,
       account,
       key:
         key && hasKey(key)

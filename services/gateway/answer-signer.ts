@@ -8,7 +8,7 @@ const maxKept = 10_000
  * Signs Alipay+ answers (`providers.md` §2.2, §2.3): over the path of the *request*, with `Response-Time`. RSA PKCS#1 v1.5 is deterministic and
  * the time has seconds, so one signature per (client, body, second) serves any rate; those of the last second are forgotten.
  */
-export function createAnswerSigner(path: string, { keyVersion, key }: AnswerKey) {
+export function createAnswerSigner(path: string, signing: AnswerKey) {
   const kept = new Map<string, string>()
   let keptSecond = ''
 
@@ -22,13 +22,15 @@ export function createAnswerSigner(path: string, { keyVersion, key }: AnswerKey)
     let signature = kept.get(signed)
     if (signature === undefined) {
       const content = Buffer.from(`POST ${path}\n${signed}`)
-      signature = encodeURIComponent(sign('sha256', content, { key, padding: constants.RSA_PKCS1_PADDING }).toString('base64'))
+      signature = encodeURIComponent(
+        sign('sha256', content, { key: signing.key, padding: constants.RSA_PKCS1_PADDING }).toString('base64'),
+      )
       if (kept.size < maxKept) kept.set(signed, signature)
     }
     return {
       'Client-Id': clientId,
       'Response-Time': responseTime,
-      Signature: `algorithm=RSA256,keyVersion=${keyVersion},signature=${signature}`,
+      Signature: `algorithm=RSA256,keyVersion=${signing.keyVersion},signature=${signature}`,
     }
   }
 }

@@ -72,7 +72,7 @@ export function createApp(options: AppOptions, firstAccounts: Accounts) {
       }
       const { notification } = verdict
       if ((notification.ageMs ?? 0) > staleMs) metrics.staleRequests.inc({ provider })
-      const allowed = await withinRate(`${provider}/${notification.account}`)
+      const allowed = await withinRate(`${provider}/${notification.client}`)
       const result = allowed ? await keep(route, notification, taken.body, receivedAt) : 'rate-limited'
       if (result === 'accepted') metrics.seconds.observe({ provider }, (now() - receivedAt) / 1000)
       log.debug('notification', { provider, account: notification.account, outcome: result })

@@ -25,8 +25,9 @@ export function readSignedBody(body: Buffer): SignedBody | undefined {
 }
 
 /**
- * All fields but `sign` and what is null or empty, by name in ASCII order, `name=value` joined by `&`, numbers as written. Undefined when
- * other fields would give the same text, since `&` and `=` have no escape in it, or when a value is no scalar.
+ * All fields but `sign` and what is null or empty, by name in ASCII order, `name=value` joined by `&`, numbers as written. `&` and `=` have
+ * no escape in it, so other fields can give the same text: the reading with the most fields is the only one taken (undefined for the
+ * others, and for a value that is no scalar). Who lets the platform sign a value with `&name=` in it thus signs a field; only `param` is safe.
  */
 function flatText(fields: Fields, numbers: Map<string, string>): string | undefined {
   const pairs: string[] = []

@@ -71,13 +71,14 @@ export function createBluePay(
     const fields = notificationOf(style, signed)
     const key = fields && deduplicationKey('bluepay', fields)
     return {
+      client: account,
       account,
       key: key && hasKey(key) ? identity.partitionKey('bluepay', account, key) : identity.unreadableKey('bluepay', account, body),
       headers: {
         [header.merchantId]: merchantId,
         [header.accountStyle]: style,
         ...(zone === undefined ? {} : { [header.defaultZone]: zone }),
-        [header.contentHash]: identity.contentHash('bluepay', account, fields ?? body),
+        [header.contentHash]: identity.contentHash('bluepay', account, fields ?? Buffer.from(signed.param ?? '')),
       },
     }
   }

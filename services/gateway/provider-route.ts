@@ -31,8 +31,11 @@ export type Answer = { status: number; headers: Record<string, string>; body: st
 /** A request as it arrived, before anything is believed. `path` is the request target's own characters. */
 export type Received = { path: string; rawHeaders: readonly string[]; body: Buffer; receivedAt: number }
 
-/** A verified notification as Kafka gets it, but for the sealed value. `ageMs` is there if the request says when it was sent. */
-export type Notification = { account: string; key: string; headers: Record<string, string>; ageMs?: number }
+/**
+ * A verified notification as Kafka gets it, but for the sealed value. `client` is who signed, by its name in the accounts file; `ageMs` is
+ * there if the request says when it was sent.
+ */
+export type Notification = { client: string; account: string; key: string; headers: Record<string, string>; ageMs?: number }
 
 /** `reason` is for the debug log: a code, never a value of the request. */
 export type Verdict =
