@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Merchant } from '../../shared/contracts/types.ts'
 import { checkMerchant } from '../../shared/contracts/validate.ts'
 import { appendRecords } from '../../shared/kafka/append.ts'
-import { kafkaErrorType } from '../../shared/kafka/client.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
+import { hasTopic } from '../../shared/kafka/topics.ts'
 import { describeError } from '../../shared/runtime/log.ts'
 import type { KafkaSession } from './kafka-session.ts'
 
@@ -18,13 +18,10 @@ export async function readRegistry({ kafka, topics, topicPrefix }: KafkaSession)
     latest.delete(merchantId)
     if (value !== null) latest.set(merchantId, parseEntry(value.toString('utf8')))
   }
-  try {
-    const reader = await readTopics({ kafka, topics: [topics.merchants], onRecord, groupPrefix: `${topicPrefix}operator.` })
-    await reader.caughtUp.finally(() => reader.stop())
-  } catch (error) {
-    if (kafkaErrorType(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+  if (!(await hasTopic(kafka, topics.merchants)))
     throw new Error(`Topic ${topics.merchants} is missing. Make it with: operator topics apply`)
-  }
+  const reader = await readTopics({ kafka, topics: [topics.merchants], onRecord, groupPrefix: `${topicPrefix}operator.` })
+  await reader.caughtUp.finally(() => reader.stop())
   const entries = [...latest].filter((entry): entry is [string, Merchant] => entry[1] !== undefined)
   const unreadable = [...latest].filter(([, merchant]) => merchant === undefined).map(([id]) => id)
   return { merchants: new Map(entries), unreadable }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
-import { join } from 'node:path'
+import { access, constants } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Provider, providers } from '../../shared/contracts/topics.ts'
 import { createIdentity } from '../../shared/security/identity.ts'
@@ -100,7 +101,8 @@ async function runSimulation(terminal: Terminal, options: Options): Promise<Answ
   const { target, senders, seed, keys } = readCommon(options)
   const only = checkKinds(options.only ?? [])
   const count = options.count ?? (rate ? undefined : 100)
-  // Read before anything is sent: a missing key file is no reason to lose the accounting of a long run.
+  // Before anything is sent: a missing key file or a wrong path is no reason to lose the accounting of a long run.
+  if (planFile) await access(dirname(resolve(planFile)), constants.W_OK)
   const identity = planFile && createIdentity(loadIdentityKey(join(keys, 'identity.json')))
   const progress = createProgress(terminal.screen, 'sent', count)
   const ledger = await simulate(castOf(senders), {

@@ -62,6 +62,11 @@ export async function applyTopics(
   })
 }
 
+/** Whether the cluster has the topic; asking for it by name would be retried for seconds, as if it were about to appear. */
+export async function hasTopic(kafka: Kafka, topic: string): Promise<boolean> {
+  return withAdmin(kafka, async (admin) => (await admin.listTopics()).includes(topic))
+}
+
 /** Pure: every difference between what should be and what is. */
 export function compareTopics(wanted: TopicShape[], found: TopicShape[]): TopicDifference[] {
   return wanted.flatMap((shape): TopicDifference[] => {
@@ -126,7 +131,7 @@ async function readConfigs(admin: Admin, topics: string[]) {
 
 async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
   if (shapes.length === 0) return
-  await admin.createTopics({
+  const creation = admin.createTopics({
     waitForLeaders: true,
     topics: shapes.map(({ topic, partitions, replication, config }) => ({
       topic,
@@ -134,6 +139,10 @@ async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
       replicationFactor: replication,
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     })),
+  })
+  await creation.catch((error: Error & { errors?: Error[] }) => {
+    // kafkajs says "Topic creation errors" and keeps what they were to itself.
+    throw error.errors ? new Error([...new Set(error.errors.map(({ message }) => message))].join('; ')) : error
   })
 }
 

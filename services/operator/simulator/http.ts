@@ -18,7 +18,7 @@ export function createHttpClient(target: URL, connections: number): HttpClient {
   const agent = secure ? new HttpsAgent(options) : new HttpAgent(options)
   const open = secure ? httpsRequest : httpRequest
 
-  function sendOnce({ method, path, headers, body }: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {
+  function send({ method, path, headers, body }: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const fixed = ['Host', target.host, 'Content-Length', String(body.length)]
       const request = open(
@@ -34,30 +34,15 @@ export function createHttpClient(target: URL, connections: number): HttpClient {
       )
       const timer = setTimeout(() => request.destroy(new NoAnswerError(`no answer within ${timeoutMs} ms`)), timeoutMs)
       request.on('close', () => clearTimeout(timer))
-      // A connection kept alive may have been closed by the other side just now: that request was never read.
-      request.on('error', (error: NodeJS.ErrnoException) =>
-        reject(request.reusedSocket && error.code === 'ECONNRESET' ? new StaleConnectionError(error.message) : error),
-      )
+      request.on('error', reject)
       request.end(body)
     })
   }
 
-  return {
-    async send(request, timeoutMs) {
-      for (;;) {
-        try {
-          return await sendOnce(request, timeoutMs)
-        } catch (error) {
-          if (!(error instanceof StaleConnectionError)) throw error
-        }
-      }
-    },
-    close: () => agent.destroy(),
-  }
+  return { send, close: () => agent.destroy() }
 }
 
 class NoAnswerError extends Error {}
-class StaleConnectionError extends Error {}
 
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
   const body = Buffer.concat(await response.toArray()).toString('utf8')
