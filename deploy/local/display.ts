@@ -4,6 +4,7 @@ import { plainLine, type Rates, ratesOf, redraw, type Shown, showCursor, viewLin
 export type Display = {
   /** What is going on besides the counts; shown from the next look on. */
   note: (text: string) => void
+  /** Shows the last state; from then on the output is free for other lines. */
   stop: () => void
 }
 
@@ -18,6 +19,7 @@ export function startDisplay(following: Following, output: NodeJS.WriteStream): 
   let looks: { at: number; counts: Counts }[] = []
   let note = ''
   let drawn = 0
+  let ended = false
 
   function look(): Shown {
     const [at, counts] = [performance.now(), following.counts()]
@@ -38,6 +40,8 @@ export function startDisplay(following: Following, output: NodeJS.WriteStream): 
       note = text
     },
     stop() {
+      if (ended) return
+      ended = true
       clearInterval(timer)
       draw()
       if (output.isTTY) output.write(showCursor)

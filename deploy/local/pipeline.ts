@@ -1,7 +1,7 @@
 /** The pipeline's services as processes of this machine. */
 import { join } from 'node:path'
 import { freePort } from './free-ports.ts'
-import { explainDeath, type OwnedProcess, startOwned, untilReady } from './owned-process.ts'
+import { type OwnedProcess, startOwned, untilReady } from './owned-process.ts'
 import { mainOf, nodeBinary } from './run-operator.ts'
 
 /** In the order of the flow: they stop in it too, so that each can still hand on what the one before it left. */
@@ -68,7 +68,19 @@ async function untilServiceReady(service: OwnedProcess, probePort: number): Prom
   await untilReady(service, isReady, { timeoutMs: readyTimeoutMs, explain: (why) => lastWords(service, why) })
 }
 
+/** The reason it logged, if it had time to, and the end of its log. */
 function lastWords(service: OwnedProcess, why: string): string {
-  const lines = service.output().trimEnd().split('\n').slice(-shownLogLines)
-  return [explainDeath(service, why), ...lines.map((line) => `  ${line}`)].join('\n')
+  const lines = service.output().trimEnd().split('\n')
+  const reason = lines.map(reasonIn).findLast((text) => text !== undefined)
+  const sentence = `${service.name} ${why}${reason ? `: ${reason}` : '.'}`
+  return [sentence, `The end of ${service.logFile}:`, ...lines.slice(-shownLogLines).map((line) => `  ${line}`)].join('\n')
+}
+
+function reasonIn(line: string): string | undefined {
+  try {
+    const { level, reason } = JSON.parse(line) as { level?: string; reason?: string }
+    return level === 'error' ? reason : undefined
+  } catch {
+    return undefined
+  }
 }

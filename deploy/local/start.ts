@@ -4,18 +4,16 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import { describeError } from '../../shared/runtime/log.ts'
-import { accountingLines } from './accounting.ts'
-import { startDisplay } from './display.ts'
-import { auditTopics, type Following, followTopics } from './follow-topics.ts'
+import { accountForAll, untilNothingWaits } from './account-for-all.ts'
+import { type Display, startDisplay } from './display.ts'
+import { followTopics } from './follow-topics.ts'
 import { keepPorts } from './free-ports.ts'
-import { lagOf, plainLine, ratesOf } from './live-view.ts'
 import { keyFiles, startPipeline } from './pipeline.ts'
 import { runOperator } from './run-operator.ts'
 import { sampleCurl } from './sample-curl.ts'
-import { type SimulationResult, startSimulator } from './simulation.ts'
+import { startSimulator } from './simulation.ts'
 import { readStartOptions, type StartOptions } from './start-options.ts'
 import { localDir, localPartitions, startStack } from './start-stack.ts'
 import { subscribeLines } from './subscribe-lines.ts'
@@ -24,29 +22,29 @@ import { StopRequested, untilStopped } from './until-stopped.ts'
 
 const keysDir = join(localDir, 'keys')
 const logDir = join(localDir, 'logs')
-const stuckAfterMs = 60_000
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 const options = readStartOptions(process.argv.slice(2))
 const { stopped, unlessStopped, fail } = untilStopped()
 /** What was started, in order; stopped from the last to the first. */
-const stops: (() => Promise<void> | void)[] = []
+const stops: (() => Promise<void>)[] = []
+let display: Display | undefined
 
-process.exitCode = await main().catch((error) => {
-  if (!(error instanceof StopRequested)) process.stderr.write(`${describeError(error)}\n`)
-  return error instanceof StopRequested ? 130 : 1
-})
-process.exit()
+process.exit(await main())
 
 async function main(): Promise<number> {
   const { KAFKA_BROKERS: brokers, REDIS_URL: redisUrl } = process.env
-  const external = Boolean(brokers || redisUrl)
-  const simulate = !external || options.simulate
-  if (options.count !== undefined && !simulate)
-    throw new Error('--count sends notifications: with KAFKA_BROKERS or REDIS_URL set it needs --simulate.')
+  const simulate = options.simulate || !(brokers || redisUrl)
   try {
+    if (options.count !== undefined && !simulate)
+      throw new Error('--count sends notifications: with KAFKA_BROKERS or REDIS_URL set it needs --simulate.')
     return await run(options, { brokers, redisUrl }, simulate)
+  } catch (error) {
+    display?.stop()
+    process.stderr.write(`${describeError(error)}\n`)
+    return error instanceof StopRequested ? 130 : 1
   } finally {
+    display?.stop()
     if (stops.length > 0) say('Stopping …')
     for (const stop of stops.toReversed()) await stop()
   }
@@ -74,8 +72,7 @@ async function run(start: StartOptions, external: { brokers?: string; redisUrl?:
   for (const line of introduction(stack, prefix, gatewayUrl, simulate)) say(line)
 
   await unlessStopped(following.caughtUp)
-  const display = startDisplay(following, process.stdout)
-  stops.push(display.stop)
+  display = startDisplay(following, process.stdout)
   if (!simulate) {
     await stopped
     return 0
@@ -92,9 +89,10 @@ async function run(start: StartOptions, external: { brokers?: string; redisUrl?:
   const result = await unlessStopped(simulator.result())
   display.note('all sent; waiting until each is accounted for')
   await unlessStopped(untilNothingWaits(following, before + result.acknowledged))
+  const { holds, lines } = await unlessStopped(accountForAll(follow, result))
   display.stop()
-  stops.splice(stops.indexOf(display.stop), 1)
-  return unlessStopped(reportAccounting(follow, result))
+  for (const line of lines) say(line)
+  return holds ? 0 : 1
 }
 
 /** First start: development keys, and the accounts of a demonstration. Never made anew: every id is made with them. */
@@ -130,33 +128,4 @@ function introduction(
     ...(simulate ? [] : ['No simulator: KAFKA_BROKERS or REDIS_URL is set; --simulate starts it.']),
     '',
   ]
-}
-
-/** Until the raw topics hold what was acknowledged and no stage has anything before it. */
-async function untilNothingWaits(following: Following, acknowledged: number): Promise<void> {
-  for (let last = '', since = Date.now(); ; await sleep(100)) {
-    const counts = following.counts()
-    if (counts.raw >= acknowledged && lagOf(counts) === 0) return
-    const state = JSON.stringify(counts)
-    if (state !== last) [last, since] = [state, Date.now()]
-    if (Date.now() - since < stuckAfterMs) continue
-    const shown = plainLine({ counts, rates: ratesOf(counts, counts, 1), lastEvents: [], upSeconds: 0, note: '' })
-    throw new Error(
-      `Nothing has moved for ${stuckAfterMs / 1000} s, and not all is accounted for: ${shown}; acknowledged=${acknowledged}`,
-    )
-  }
-}
-
-async function reportAccounting(follow: Parameters<typeof auditTopics>[0], result: SimulationResult): Promise<number> {
-  let accounting = await auditTopics(follow, result.sent)
-  // What was sent but never acknowledged may still be on its way.
-  for (const deadline = Date.now() + stuckAfterMs; accounting.open > 0 && Date.now() < deadline; await sleep(1_000)) {
-    accounting = await auditTopics(follow, result.sent)
-  }
-  say('')
-  say(`Simulator: ${result.summary}`)
-  for (const line of accountingLines(accounting)) say(line)
-  const holds = accounting.problems.length === 0 && result.fulfilled
-  say(holds ? 'Everything is accounted for.' : 'The accounts do not hold.')
-  return holds ? 0 : 1
 }

@@ -23,7 +23,7 @@ export function untilStopped(): Stopping {
   }, 500)
   watch.unref()
   const stop = stopped.then(() => {
-    throw new StopRequested('Stopped.')
+    throw new StopRequested('Stopped before the end.')
   })
   stop.catch(() => {})
   return {
