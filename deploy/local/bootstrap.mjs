@@ -8,7 +8,7 @@
  * sent to npm reach it instead of a shell in between.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -72,11 +72,21 @@ function isAlive(pid) {
   }
 }
 
-/** Development packages too, and install scripts whatever the user's npm settings say: `node` brings its binary by one. */
+/**
+ * Development packages too, and install scripts whatever the user's npm settings say: `node` brings its binary by one. Errors are said even
+ * under `npm --silent`, which hands its level on, and a registry that is away is given up in seconds.
+ */
 async function install() {
   say('Installing npm packages from package-lock.json (a minute the first time) …')
   const begin = Date.now()
-  const npm = spawn('npm', ['ci', '--include=dev', '--ignore-scripts=false'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const options = [
+    '--include=dev',
+    '--ignore-scripts=false',
+    '--loglevel=error',
+    '--fetch-retry-mintimeout=2000',
+    '--fetch-retry-maxtimeout=8000',
+  ]
+  const npm = spawn('npm', ['ci', ...options], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   stopWith(npm)
   let output = ''
   for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)))
@@ -96,18 +106,21 @@ async function install() {
 }
 
 function explain(output) {
-  if (/ENOSPC|no space left/i.test(output)) return `The disk is full: npm packages and Kafka need about 1 GB in ${root}.`
+  const { bavail, bsize } = statfsSync(root)
+  if (/ENOSPC|no space left/i.test(output) || bavail * bsize < 100 * 1024 * 1024)
+    return `The disk is full: npm packages and Kafka need about 1 GB in ${root}.`
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|network/i.test(output))
     return `The npm registry cannot be reached, and the packages are not installed yet. npm said: ${lastError(output)}`
   if (/EACCES|EPERM|EROFS/.test(output)) return `${root} cannot be written by this user. npm said: ${lastError(output)}`
   return `npm ci failed: ${lastError(output)}`
 }
 
+/** The line of npm's report that says what went wrong. */
 function lastError(output) {
-  const lines = output
-    .split('\n')
-    .filter((line) => line.startsWith('npm error') && !/complete log|errno|^npm error\s*$/.test(line))
-  return lines.slice(0, 3).join(' / ').replaceAll('npm error ', '') || output.trim().split('\n').at(-1)
+  const lines = output.split('\n').map((line) => line.replace(/^npm error ?/, ''))
+  return (
+    lines.find((line) => /error|failed|missing|must|can only/i.test(line)) ?? lines.findLast((line) => line.trim() !== '') ?? ''
+  )
 }
 
 /** Hands over: Node 24, first on the PATH for what the script starts, too. The exit code or signal becomes ours. */

@@ -7,6 +7,7 @@ import { isAlive, startOwned } from './owned-process.ts'
 
 const pomFile = join(import.meta.dirname, 'pom.xml')
 const oldestJava = 17
+const copyGoal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
 
 /** The version of the machine's Java, like `17.0.15`. Throws one sentence that says what to install. */
 export function javaVersion(): string {
@@ -66,7 +67,7 @@ function removeRemains(folder: string): void {
 
 async function copyDependencies(into: string, logFile: string): Promise<void> {
   if (!findProgram('mvn')) throw new Error('Maven is not on the PATH; it fetches Kafka. On Debian: apt-get install maven')
-  const args = ['-B', '-q', '-f', pomFile, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${into}`]
+  const args = ['-B', '-q', '-f', pomFile, copyGoal, '-DincludeScope=runtime', `-DoutputDirectory=${into}`]
   const maven = await startOwned({ name: 'Maven', command: 'mvn', args, logFile })
   const { code } = await maven.exited
   if (code !== 0) throw new Error(explainMaven(maven.output(), logFile))
