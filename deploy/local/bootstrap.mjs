@@ -16,6 +16,8 @@ import { fileURLToPath } from 'node:url'
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 const modules = join(root, 'node_modules')
 const ownNode = join(modules, '.bin/node')
+const neededBytes = 800 * 1024 * 1024
+const diskFull = `The disk is full: npm packages and Kafka need 800 MB in ${root}.`
 const [script, ...args] = process.argv.slice(2)
 
 if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node 20 or newer is needed; this is ${process.version}.`)
@@ -77,6 +79,8 @@ function isAlive(pid) {
  * under `npm --silent`, which hands its level on, and a registry that is away is given up in seconds.
  */
 async function install() {
+  const { bavail, bsize } = statfsSync(root)
+  if (bavail * bsize < neededBytes) fail(diskFull)
   say('Installing npm packages from package-lock.json (a minute the first time) …')
   const begin = Date.now()
   const options = [
@@ -106,21 +110,18 @@ async function install() {
 }
 
 function explain(output) {
-  const { bavail, bsize } = statfsSync(root)
-  if (/ENOSPC|no space left/i.test(output) || bavail * bsize < 100 * 1024 * 1024)
-    return `The disk is full: npm packages and Kafka need about 1 GB in ${root}.`
+  if (/ENOSPC|no space left/i.test(output)) return diskFull
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ECONNRESET|network/i.test(output))
     return `The npm registry cannot be reached, and the packages are not installed yet. npm said: ${lastError(output)}`
   if (/EACCES|EPERM|EROFS/.test(output)) return `${root} cannot be written by this user. npm said: ${lastError(output)}`
   return `npm ci failed: ${lastError(output)}`
 }
 
-/** The line of npm's report that says what went wrong. */
+/** The lines of npm's report that say what went wrong. */
 function lastError(output) {
-  const lines = output.split('\n').map((line) => line.replace(/^npm error ?/, ''))
-  return (
-    lines.find((line) => /error|failed|missing|must|can only/i.test(line)) ?? lines.findLast((line) => line.trim() !== '') ?? ''
-  )
+  const lines = output.split('\n').map((line) => line.replace(/^npm error ?/, '').trim())
+  const telling = lines.filter((line) => /error|failed|missing|must|can only|^command/i.test(line))
+  return telling.slice(0, 3).join(' / ') || (lines.findLast((line) => line !== '') ?? '')
 }
 
 /** Hands over: Node 24, first on the PATH for what the script starts, too. The exit code or signal becomes ours. */
