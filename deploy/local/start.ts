@@ -4,7 +4,6 @@
  */
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { topicNames } from '../../shared/contracts/topics.ts'
 import { describeError } from '../../shared/runtime/log.ts'
 import { accountForAll, untilNothingWaits } from './account-for-all.ts'
 import { type Display, startDisplay } from './display.ts'
@@ -53,13 +52,11 @@ async function main(): Promise<number> {
 async function run(start: StartOptions, external: { brokers?: string; redisUrl?: string }, simulate: boolean): Promise<number> {
   const prefix = process.env.TOPIC_PREFIX ?? ''
   const ownKafka = !external.brokers
-  const [stack] = await unlessStopped(
-    Promise.all([startStack({ dir: localDir, reset: start.reset, log: say, external, onDeath: fail }), makeMissingKeys()]),
-  )
+  const stack = await unlessStopped(startStack({ dir: localDir, reset: start.reset, log: say, external, onDeath: fail }))
   stops.push(stack.stop)
+  await unlessStopped(makeMissingKeys())
   const kafka = quietKafka(stack.brokers)
-  const topics = topicNames(prefix)
-  await unlessStopped(makeTopics(kafka, { prefix, partitions: localPartitions, own: ownKafka }))
+  const topics = await unlessStopped(makeTopics(kafka, { prefix, partitions: localPartitions, own: ownKafka }))
 
   const env = await serviceEnv(stack)
   if (simulate) await unlessStopped(runOperator(['merchants', 'put', join(keysDir, 'merchants.json')], env))

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type Topics, topicNames, topicSettings } from '../../shared/contracts/topics.ts'
+import { makeTopics } from '../../deploy/local/topics.ts'
+import { type Topics, topicSettings } from '../../shared/contracts/topics.ts'
 import { createKafka, type Kafka } from '../../shared/kafka/client.ts'
-import { applyTopics, topicShapes } from '../../shared/kafka/topics.ts'
 import { kafkaEnv, readEnv } from '../../shared/runtime/env.ts'
 import { createLog } from '../../shared/runtime/log.ts'
 
@@ -25,13 +25,14 @@ export type Teardown = { teardown: (handler: () => Promise<void> | void) => void
 /** All topics of the pipeline under a prefix of the test's own, so that tests share one broker and nothing else. Deleted at its end. */
 export async function createTopicSet(t: Teardown, { partitions = 4 }: { partitions?: number } = {}): Promise<TopicSet> {
   const prefix = `test-${randomBytes(4).toString('hex')}.`
-  const [kafka, topics] = [testKafka(), topicNames(prefix)]
-  const shapes = topicShapes(topicSettings(topics, partitions), 1)
-  await applyTopics(kafka, shapes)
+  const kafka = testKafka()
+  const topics = await makeTopics(kafka, { prefix, partitions, own: true })
   t.teardown(async () => {
     const admin = kafka.admin()
     await admin.connect()
-    await admin.deleteTopics({ topics: shapes.map(({ topic }) => topic) }).finally(() => admin.disconnect())
+    await admin
+      .deleteTopics({ topics: topicSettings(topics, partitions).map(({ topic }) => topic) })
+      .finally(() => admin.disconnect())
   })
   return { prefix, topics, partitions, kafka }
 }
