@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { ensureProgram } from '../deploy/local/installed-program.ts'
 import { startOwned } from '../deploy/local/owned-process.ts'
-import { localDir, projectRoot, startStack } from '../deploy/local/start-stack.ts'
+import { projectRoot, startStack } from '../deploy/local/start-stack.ts'
 import { StopRequested, untilStopped } from '../deploy/local/until-stopped.ts'
 import { describeError } from '../shared/runtime/log.ts'
 import { type TapTotals, tapFileResults, tapTotals, totalsLine } from './support/tap-results.ts'
@@ -24,7 +24,7 @@ const program = new Command('npm test --')
   .option('--unit', 'only *.unit.test.ts, without Kafka and Redis', false)
   .parse()
 const { unit } = program.opts<{ unit: boolean }>()
-const dir = join(localDir, unit ? 'test-unit' : 'test')
+const dir = join(projectRoot, '.local', unit ? 'test-unit' : 'test')
 const resultsFile = join(dir, 'results.tap')
 const totalsFile = join(dir, 'totals.txt')
 

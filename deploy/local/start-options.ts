@@ -10,13 +10,14 @@ export type StartOptions = {
 }
 
 const about = `Starts Kafka, Redis, all services and a simulator of both providers on this machine, and shows what happens.
-Ctrl-C stops everything; data is kept in .local for the next start.`
+Ctrl-C stops everything; data is kept for the next start.`
 
 const environment = `
 Environment:
   KAFKA_BROKERS, REDIS_URL  use these instead of starting any; nothing of theirs is reset, and the simulator needs --simulate
   GATEWAY_PORT              port of the gateway (default: a free one, the same at the next start)
   TOPIC_PREFIX              before every topic and group
+  LOCAL_DIR                 where keys, data and logs are kept (default: .local)
   and every other variable of deploy/example.env, handed on to the services
 
 Examples:

@@ -8,7 +8,10 @@ import { startRedis } from './redis.ts'
 import { lockFolder } from './stack-lock.ts'
 
 export const projectRoot = resolve(import.meta.dirname, '../..')
-export const localDir = join(projectRoot, '.local')
+/** Programs that were fetched; every stack of this clone uses them. */
+const programsDir = join(projectRoot, '.local')
+/** Keys, data and logs of `npm start` and `npm run stack`. */
+export const localDir = resolve(process.env.LOCAL_DIR ?? programsDir)
 /** Partitions of the pipeline's topics on the laptop: as in production. */
 export const localPartitions = 12
 
@@ -56,7 +59,7 @@ export async function startStack({ dir, reset = false, log, external = {}, onDea
     const ports = await keepPorts(join(dataDir, 'ports.json'), ['kafka', 'controller', 'redis'])
     const kafka = async () => {
       const nodes = [{ id: 1, port: ports.kafka, controllerPort: ports.controller }]
-      const programDir = join(localDir, 'kafka')
+      const programDir = join(programsDir, 'kafka')
       const started = await startKafka({ programDir, dataDir: join(dataDir, 'kafka'), logDir, nodes, log })
       stops.push(started.stop)
       for (const node of started.nodes) void watch(node)

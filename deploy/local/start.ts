@@ -95,7 +95,7 @@ async function run(start: StartOptions, external: { brokers?: string; redisUrl?:
 /** First start: development keys, and the accounts of a demonstration. Never made anew: every id is made with them. */
 async function makeMissingKeys(): Promise<void> {
   if (existsSync(join(keysDir, 'identity.json')) || Object.keys(keyFiles(keysDir)).every((name) => process.env[name])) return
-  say('Making development keys in .local/keys …')
+  say(`Making development keys in ${keysDir} …`)
   const { KAFKA_BROKERS: _unused, ...env } = process.env
   await runOperator(['keys', 'make', '--development', '--out', keysDir], env)
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../deploy/local/free-ports.ts'
 import { type Exit, startOwned } from '../../deploy/local/owned-process.ts'
-import { localDir, projectRoot } from '../../deploy/local/start-stack.ts'
+import { projectRoot } from '../../deploy/local/start-stack.ts'
 import type { Teardown } from './topic-set.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -39,7 +39,7 @@ export async function startService(t: Teardown, name: string, env: Record<string
     command: join(projectRoot, 'node_modules/.bin/node'),
     args: [join(projectRoot, 'services', name, 'main.ts')],
     env: { PATH: process.env.PATH, PROBE_PORT: String(probePort), ...env },
-    logFile: join(localDir, 'test/logs', `${process.pid}-${++started}-${name}.log`),
+    logFile: join(projectRoot, '.local/test/logs', `${process.pid}-${++started}-${name}.log`),
   })
   const output = () => readFileSync(owned.logFile, 'utf8')
   const probeUrl = `http://127.0.0.1:${probePort}`
