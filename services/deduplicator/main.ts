@@ -20,7 +20,7 @@ const hourMs = 60 * 60 * 1000
 await runService(
   'deduplicator',
   () => readEnv(deduplicatorEnv),
-  async (env, { log, fail }) => {
+  async (env, { log, fail, metrics }) => {
     const topics = topicNames(env.TOPIC_PREFIX)
     const [windowMs, slackMs] = [env.WINDOW_HOURS * hourMs, env.SLACK_HOURS * hourMs]
 
@@ -50,7 +50,7 @@ await runService(
       deadLetters: topics.deadLetters.deduplicator,
       step,
     }
-    const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail })
+    const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail, metrics })
     return {
       ready: running.ready,
       async stop() {

@@ -13,7 +13,7 @@ import { createRegistry } from './registry.ts'
 await runService(
   'merchant-sync',
   () => readEnv(merchantSyncEnv),
-  async (env, { log, fail }) => {
+  async (env, { log, fail, metrics }) => {
     const topics = topicNames(env.TOPIC_PREFIX)
     const group = groupId('merchant-sync', env.TOPIC_PREFIX)
     const kafka = createKafka(env, 'merchant-sync', log)
@@ -46,7 +46,7 @@ await runService(
       deadLetters: topics.deadLetters['merchant-sync'],
       step,
     }
-    const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail })
+    const running = await runStage({ stage, kafka, group, slots: env.SLOTS, from: env.FROM, log, fail, metrics })
     return {
       ready: running.ready,
       async stop() {

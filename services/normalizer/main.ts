@@ -14,7 +14,7 @@ import { normalize } from './normalize.ts'
 await runService(
   'normalizer',
   () => readEnv(normalizerEnv),
-  async (env, { log, fail }) => {
+  async (env, { log, fail, metrics }) => {
     const topics = topicNames(env.TOPIC_PREFIX)
     const rawKeys = loadKeyRing(env.RAW_PRIVATE_KEYS_FILE, 'private')
     const credentialKeys = loadKeyRing(env.CREDENTIAL_KEYS_FILE, 'secret')
@@ -40,6 +40,15 @@ await runService(
       step,
     }
     const kafka = createKafka(env, 'normalizer', log)
-    return runStage({ stage, kafka, group: groupId('normalizer', env.TOPIC_PREFIX), slots: env.SLOTS, from: env.FROM, log, fail })
+    return runStage({
+      stage,
+      kafka,
+      group: groupId('normalizer', env.TOPIC_PREFIX),
+      slots: env.SLOTS,
+      from: env.FROM,
+      log,
+      fail,
+      metrics,
+    })
   },
 )

@@ -72,3 +72,15 @@ export function kafkaErrorType(error: unknown): string | undefined {
   }
   return undefined
 }
+
+/** The partition whose fetch position the broker does not have (any more), if that is what ended a consumer. */
+export function outOfRange(error: unknown): { topic: string; partition: number } | undefined {
+  for (
+    let at = error as { name?: string; topic?: string; partition?: number; cause?: unknown } | undefined, depth = 0;
+    at && depth < 8;
+    at = at.cause as typeof at, depth++
+  ) {
+    if (at.name === 'KafkaJSOffsetOutOfRange') return { topic: at.topic as string, partition: at.partition as number }
+  }
+  return undefined
+}

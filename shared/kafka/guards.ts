@@ -1,6 +1,6 @@
 /**
- * Two defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
- * Both are checked against the real thing in test/kafka/guards. Import this before `kafkajs`.
+ * Three defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
+ * All are checked in tests. Import this before `kafkajs`.
  */
 import { createRequire } from 'node:module'
 
@@ -53,4 +53,13 @@ const schedule = RequestQueue.prototype.scheduleCheckPendingRequests
 RequestQueue.prototype.scheduleCheckPendingRequests = function (this: { pending: unknown[]; throttledUntil: number }) {
   if (this.pending.length === 0 && this.throttledUntil <= Date.now()) return
   schedule.call(this)
+}
+
+/**
+ * When the committed offset has left retention, kafkajs goes to a default offset *and commits that over the group's own*: what was lost is skipped
+ * in silence, and the evidence with it. Here the consumer ends with the error instead, and the committed offset stays.
+ */
+const ConsumerGroup = require('kafkajs/src/consumer/consumerGroup')
+ConsumerGroup.prototype.recoverFromOffsetOutOfRange = async (error: Error) => {
+  throw error
 }

@@ -32,10 +32,15 @@ export async function readTopics({
   await admin.connect()
   const groupId = `${groupPrefix}reader.${randomUUID()}`
   const missing = new Map<string, number>()
-  for (const topic of topics) {
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-      if (from === 'beginning' && BigInt(high) > BigInt(low)) missing.set(`${topic}/${partition}`, Number(high))
+  try {
+    for (const topic of from === 'beginning' ? topics : []) {
+      for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+        if (BigInt(high) > BigInt(low)) missing.set(`${topic}/${partition}`, Number(high))
+      }
     }
+  } catch (error) {
+    await admin.disconnect()
+    throw error
   }
   let resolve = () => {}
   let reject: (error: Error) => void = () => {}

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type Admin, type Kafka } from 'kafkajs'
 import type { TopicSettings } from '../contracts/topics.ts'
 
@@ -132,7 +133,7 @@ async function readConfigs(admin: Admin, topics: string[]) {
 async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
   if (shapes.length === 0) return
   const creation = admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: shapes.map(({ topic, partitions, replication, config }) => ({
       topic,
       numPartitions: partitions,
@@ -144,6 +145,24 @@ async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
     // kafkajs says "Topic creation errors" and keeps what they were to itself.
     throw error.errors ? new Error([...new Set(error.errors.map(({ message }) => message))].join('; ')) : error
   })
+  await Promise.all(shapes.map(({ topic }) => untilLed(admin, topic)))
+}
+
+const leadersWithinMs = 15_000
+
+/**
+ * A topic just made is unknown to some brokers for a moment, and then has leaders that do not know it yet; kafkajs's own wait gives up
+ * at the first and does not see the second. Done when every leader answers.
+ */
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  for (const until = Date.now() + leadersWithinMs; ; await sleep(50)) {
+    try {
+      await admin.fetchTopicOffsets(topic)
+      return
+    } catch (error) {
+      if (Date.now() > until) throw error
+    }
+  }
 }
 
 /**

@@ -1,13 +1,15 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import closeWithGrace from 'close-with-grace'
-import { collectDefaultMetrics, register } from 'prom-client'
+import { collectDefaultMetrics, type Registry, register } from 'prom-client'
 import { createLog, describeError, type Log } from './log.ts'
 
 /** What a running service hands back: how to stop it in order, and whether it is ready for work. */
 export type Running = { stop: () => Promise<void>; ready: () => boolean }
 export type ServiceContext = {
   log: Log
+  /** What /metrics shows. */
+  metrics: Registry
   /** Ends the process with exit code 1 and this reason: for what no retry can mend. Supervisors restart it. */
   fail: (error: Error) => void
 }
@@ -51,7 +53,7 @@ export async function runService<E extends ProbeEnv>(
     closer.close()
   }
   try {
-    running = await start(env, { log, fail })
+    running = await start(env, { log, fail, metrics: register })
     log.info('started', { pid: process.pid })
   } catch (error) {
     fail(error as Error)

@@ -4,13 +4,14 @@
  * ended; a new generation drops all slots, and each opens anew (which fences whatever the old one still has under way).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Admin, type EachBatchPayload, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
-import { checkSlots, createSlotAssigner, overlappingSlots, slotOf } from '../kafka/slots.ts'
+import { type Admin, type EachBatchPayload, type Kafka, kafkaErrorType, outOfRange, sessionTimeoutMs } from '../kafka/client.ts'
+import { createSlotAssigner, overlappingSlots, slotOf } from '../kafka/slots.ts'
 import type { Running, ServiceContext } from '../runtime/service.ts'
-import { createStageMetrics } from './metrics.ts'
-import { type Committed, createSlot, type Slot } from './slot.ts'
+import { type Committed, createStageMetrics } from './metrics.ts'
+import { createSlot, type Slot } from './slot.ts'
 import type { Stage } from './stage.ts'
-import { ensureStartOffsets, type From } from './start-offsets.ts'
+import { type From, prepareStage } from './start-offsets.ts'
+import { checkRetention } from './take-batch.ts'
 
 export type StageOptions = { stage: Stage; kafka: Kafka; group: string; slots: number; from: From } & ServiceContext
 
@@ -23,14 +24,11 @@ type Generation = { slots: Map<number, Slot>; assigned: Set<string>; lost?: Erro
 type Heartbeat = () => Promise<void>
 
 export async function runStage(options: StageOptions): Promise<Running> {
-  const { stage, kafka, group, slots, from, log, fail } = options
+  const { stage, kafka, group, slots, log, fail } = options
   const admin = kafka.admin()
-  await admin.connect()
-  const partitions = await partitionCount(admin, stage.sources)
-  checkSlots(slots, partitions)
-  await ensureStartOffsets(kafka, admin, stage, group, from)
+  const partitions = await prepareStage(admin, options)
 
-  const metrics = createStageMetrics(stage.name)
+  const metrics = createStageMetrics(stage.name, options.metrics)
   const reached = new Map<string, number>()
   let generation: Generation = { slots: new Map(), assigned: new Set() }
   let dropping: Promise<unknown> = Promise.resolve()
@@ -144,7 +142,7 @@ export async function runStage(options: StageOptions): Promise<Running> {
   })
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     joined = false
-    if (!payload.restart) fail(payload.error)
+    if (!payload.restart) void explainCrash(admin, group, payload.error).then(fail)
   })
   await consumer.connect()
   await consumer.subscribe({ topics: stage.sources, fromBeginning: true })
@@ -169,11 +167,16 @@ export async function runStage(options: StageOptions): Promise<Running> {
   }
 }
 
-/** All sources have the same count: the partition number is carried through the pipeline. */
-async function partitionCount(admin: Admin, topics: string[]): Promise<number> {
-  const metadata = await admin.fetchTopicMetadata({ topics })
-  const counts = new Set(metadata.topics.map((topic) => topic.partitions.length))
-  if (counts.size !== 1)
-    throw new Error(`${topics.join(', ')} must have the same number of partitions: run operator topics check`)
-  return [...counts][0] as number
+/** An offset out of range is named with the range; anything else is what kafkajs said. */
+async function explainCrash(admin: Admin, group: string, error: Error): Promise<Error> {
+  const lost = outOfRange(error)
+  if (!lost) return error
+  try {
+    const [topic] = await admin.fetchOffsets({ groupId: group, topics: [lost.topic] })
+    const committed = topic?.partitions.find(({ partition }) => partition === lost.partition)?.offset
+    await checkRetention(admin, lost.topic, lost.partition, Number(committed))
+    return error
+  } catch (explained) {
+    return explained as Error
+  }
 }

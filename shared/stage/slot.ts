@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Kafka, kafkaErrorType } from '../kafka/client.ts'
 import type { Log } from '../runtime/log.ts'
+import { type Committed, summarize } from './metrics.ts'
 import { FencedError, StopError } from './outcome.ts'
-import { type Processed, processBatch } from './process-batch.ts'
+import { processBatch } from './process-batch.ts'
 import type { Stage } from './stage.ts'
 import { checkContinuity, type Fetched, type Pending, type Taken, takeBatch } from './take-batch.ts'
 import { openTransactions, type Transactions } from './transaction.ts'
@@ -28,15 +29,6 @@ export type SlotDeps = {
   stop: (error: Error) => void
   committed: (entry: Committed) => void
 }
-export type Committed = {
-  slot: number
-  counts: Record<string, number>
-  records: number
-  stepMs: number
-  transactionMs: number
-  lag: number
-}
-
 export type Slot = {
   /** Resolves when these records are committed, or the slot was dropped. */
   hand: (fetched: Fetched) => Promise<void>
@@ -120,7 +112,7 @@ export function createSlot(deps: SlotDeps): Slot {
     }
     deps.committed({
       slot,
-      ...summary(taken, processed),
+      ...summarize(taken, processed),
       stepMs: decidedAt - startedAt,
       transactionMs: performance.now() - decidedAt,
     })
@@ -189,15 +181,5 @@ export function createSlot(deps: SlotDeps): Slot {
       await running
       await owner?.transactions.close().catch(() => {})
     },
-  }
-}
-
-function summary(taken: Taken[], processed: Processed[]): Pick<Committed, 'counts' | 'records' | 'lag'> {
-  const counts: Record<string, number> = {}
-  for (const one of processed) for (const [what, by] of Object.entries(one.counts)) counts[what] = (counts[what] ?? 0) + by
-  return {
-    counts,
-    records: taken.reduce((sum, { batch }) => sum + batch.records.length, 0),
-    lag: taken.reduce((sum, { pending, batch }) => sum + pending.fetched.lag + pending.fetched.end - batch.end, 0),
   }
 }

@@ -1,9 +1,37 @@
 import type { Admin, Kafka } from '../kafka/client.ts'
+import { checkSlots } from '../kafka/slots.ts'
 import { StopError } from './outcome.ts'
 import type { Stage } from './stage.ts'
 import { openTransactions, type SourceOffset } from './transaction.ts'
 
 export type From = '' | 'earliest' | 'latest'
+
+/** All that can be refused before a consumer joins. Returns the partition count of the sources. */
+export async function prepareStage(
+  admin: Admin,
+  options: { stage: Stage; kafka: Kafka; group: string; slots: number; from: From },
+): Promise<number> {
+  const { stage, kafka, group, slots, from } = options
+  await admin.connect()
+  try {
+    const partitions = await partitionCount(admin, stage.sources)
+    checkSlots(slots, partitions)
+    await ensureStartOffsets(kafka, admin, stage, group, from)
+    return partitions
+  } catch (error) {
+    await admin.disconnect()
+    throw error
+  }
+}
+
+/** All sources have the same count: the partition number is carried through the pipeline. */
+async function partitionCount(admin: Admin, topics: string[]): Promise<number> {
+  const metadata = await admin.fetchTopicMetadata({ topics })
+  const counts = new Set(metadata.topics.map((topic) => topic.partitions.length))
+  if (counts.size !== 1)
+    throw new Error(`${topics.join(', ')} must have the same number of partitions: run operator topics check`)
+  return [...counts][0] as number
+}
 
 /**
  * Every source partition has a committed offset before the first record is read. A new group on an empty pipeline gets the start of the log; a
@@ -13,7 +41,7 @@ export type From = '' | 'earliest' | 'latest'
  * The offsets are written in a transaction of an id of its own, read again after fencing: two members that start together cannot set
  * each other back.
  */
-export async function ensureStartOffsets(kafka: Kafka, admin: Admin, stage: Stage, group: string, from: From): Promise<void> {
+async function ensureStartOffsets(kafka: Kafka, admin: Admin, stage: Stage, group: string, from: From): Promise<void> {
   if ((await withoutOffset(admin, stage, group)).missing.length === 0) return
   const transactions = await openTransactions(kafka, group, `${group}.start`)
   try {

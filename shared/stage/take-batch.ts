@@ -39,8 +39,8 @@ export function takeBatch(pending: Pending, begin: number, step: Step): Taken | 
 }
 
 /**
- * Nothing between the committed offset and what was fetched may be missing: kafkajs resets in silence when an offset left retention, and a
- * committed offset that went back would emit everything again. Either way: stop and say which.
+ * Nothing between the committed offset and what was fetched may be missing. A committed offset that is gone or went back would emit everything
+ * again; a log that starts later has lost records. Either way: stop and say which.
  */
 export async function checkContinuity(
   admin: Admin,
@@ -56,10 +56,22 @@ export async function checkContinuity(
     )
   }
   // Control and aborted records move the fetch position without being handed over, so a gap alone proves nothing.
-  if (from <= begin) return
-  const low = Number((await admin.fetchTopicOffsets(topic)).find((bounds) => bounds.partition === partition)?.low)
-  if (low <= begin) return
-  throw new StopError(
-    `${where}: offsets ${begin} to ${low - 1} left retention before they were processed. Nothing was skipped: decide what to do about them, then set the group's offset to ${low}`,
-  )
+  if (from > begin) await checkRetention(admin, topic, partition, begin)
+}
+
+/** Throws if the log does not have `begin` any more, or not yet. */
+export async function checkRetention(admin: Admin, topic: string, partition: number, begin: number): Promise<void> {
+  const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
+  const [low, high] = [Number(bounds?.low), Number(bounds?.high)]
+  const where = `${topic}/${partition}`
+  if (begin < low) {
+    throw new StopError(
+      `${where}: offsets ${begin} to ${low - 1} left retention before they were processed. Nothing was skipped: decide what to do about them, then set the group's offset to ${low}`,
+    )
+  }
+  if (begin > high) {
+    throw new StopError(
+      `${where}: the committed offset ${begin} lies beyond the end of the log, ${high}: the topic was made anew or lost records`,
+    )
+  }
 }
