@@ -68,8 +68,10 @@ async function run(start: StartOptions, external: { brokers?: string; redisUrl?:
   const gatewayUrl = `http://127.0.0.1:${env.GATEWAY_PORT}`
   for (const line of introduction(stack, prefix, gatewayUrl, simulate)) say(line)
 
-  await unlessStopped(following.caughtUp)
   display = startDisplay(following, process.stdout)
+  display.note('reading what is kept')
+  await unlessStopped(following.caughtUp)
+  display.note('')
   if (!simulate) {
     await stopped
     return 0
