@@ -85,10 +85,3 @@ export function topicSettings(topics: Topics, partitions: number): TopicSettings
 export type Position = { topic: string; partition: number; offset: string }
 
 export const formatPosition = (p: Position) => `${p.topic}/${p.partition}/${p.offset}`
-
-/** The inverse of `formatPosition`; undefined for anything else. */
-export function parsePosition(text: string): Position | undefined {
-  const match = /^([A-Za-z0-9._-]+)\/(\d{1,10})\/(\d{1,19})$/.exec(text)
-  if (!match) return undefined
-  return { topic: match[1] as string, partition: Number(match[2]), offset: match[3] as string }
-}

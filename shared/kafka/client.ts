@@ -4,7 +4,7 @@ import kafkajs, { type Kafka, type KafkaConfig, type logLevel } from 'kafkajs'
 import type { Env, kafkaEnv } from '../runtime/env.ts'
 import type { Log } from '../runtime/log.ts'
 
-export type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs'
+export type { Admin, EachBatchPayload, Kafka, KafkaMessage, Producer } from 'kafkajs'
 
 export type KafkaEnv = Env<typeof kafkaEnv>
 
