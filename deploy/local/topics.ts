@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Topics, topicNames, topicSettings } from '../../shared/contracts/topics.ts'
-import { type Admin, createKafka, type Kafka } from '../../shared/kafka/client.ts'
+import { createKafka, type Kafka } from '../../shared/kafka/client.ts'
 import { applyTopics, planTopics, topicShapes } from '../../shared/kafka/topics.ts'
 import { kafkaEnv, readEnv } from '../../shared/runtime/env.ts'
 import { createLog, describeError } from '../../shared/runtime/log.ts'
 
 const mostReplicas = 3
-const ledTimeoutMs = 20_000
 
 /** A client for the laptop's own tools: quiet, since each of them has its own last word on a failure. */
 export function quietKafka(brokers: string, overrides: Parameters<typeof createKafka>[3] = {}): Kafka {
@@ -19,7 +17,7 @@ export function quietKafka(brokers: string, overrides: Parameters<typeof createK
 }
 
 /**
- * Makes the pipeline's topics and waits until each can be read and written. On our own Kafka they are brought up to what the code says; on
+ * Makes the pipeline's topics. On our own Kafka they are brought up to what the code says; on
  * somebody else's only what is missing is made, and nothing that exists is changed.
  */
 export async function makeTopics(kafka: Kafka, options: { prefix: string; partitions: number; own: boolean }): Promise<Topics> {
@@ -33,32 +31,8 @@ export async function makeTopics(kafka: Kafka, options: { prefix: string; partit
     throw new Error(
       `Topic ${first.topic}: ${first.what} is ${first.found}, wanted ${first.wanted}. Start with --reset, or use another TOPIC_PREFIX.`,
     )
-  await untilLed(kafka, missing)
   return topics
 }
-
-/** A topic just made has leaders in the metadata a moment before they know it themselves. */
-async function untilLed(kafka: Kafka, topics: string[]): Promise<void> {
-  const admin = kafka.admin()
-  const deadline = Date.now() + ledTimeoutMs
-  try {
-    await admin.connect()
-    for (const topic of topics) {
-      while (!(await isLed(admin, topic))) {
-        if (Date.now() > deadline) throw new Error(`Topic ${topic} has no leaders after ${ledTimeoutMs / 1000} s.`)
-        await sleep(50)
-      }
-    }
-  } finally {
-    await admin.disconnect()
-  }
-}
-
-const isLed = (admin: Admin, topic: string) =>
-  admin.fetchTopicOffsets(topic).then(
-    () => true,
-    () => false,
-  )
 
 async function brokerCount(kafka: Kafka): Promise<number> {
   const admin = kafka.admin()
