@@ -90,8 +90,7 @@ t.test(
       },
       { timeoutMs: 60_000 },
     )
-    await sleep(1_000)
-    const events = await readAll(topics.events)
+    const { events } = outcome
     t.strictSame(events.map(({ headers }) => headers[header.id]).sort(), expected.sort(), 'one event for each distinct change')
     const origins = [...events, ...outcome.duplicates, ...outcome.dead].map(({ headers }) => headers[header.origin])
     t.equal(new Set(origins).size, outcome.raw.length, 'each raw record has one outcome')
