@@ -1,17 +1,18 @@
 import type { KeyObject } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readPublicKey, readSigningKey, type VerifyingKey } from './rsa-keys.ts'
+import { type FileRead, readTracked } from './tracked-file.ts'
 
 type PublicKeyPlace = { publicKey?: string; publicKeyFile?: string }
 type PrivateKeyPlace = { privateKey?: string; privateKeyFile?: string }
 
 /** What one reading of the accounts file has found so far. Sentences name places and files, never values. */
-export type Findings = { mistakes: string[]; warnings: string[]; files: string[] }
+export type Findings = { mistakes: string[]; warnings: string[]; reads: FileRead[] }
 
 /** Reads keys for places of the accounts file, from its own text or from files relative to it; mistakes are gathered, not thrown. */
 export function createKeyReader(accountsFile: string, findings: Findings) {
-  const { mistakes, warnings, files } = findings
+  const { mistakes, warnings, reads } = findings
 
   function readText(place: string, inline: string | undefined, file: string | undefined, secret: boolean): string | undefined {
     if ((inline === undefined) === (file === undefined)) {
@@ -20,10 +21,10 @@ export function createKeyReader(accountsFile: string, findings: Findings) {
     }
     if (file === undefined) return inline
     const path = resolve(dirname(accountsFile), file)
-    files.push(path)
     try {
+      const text = readTracked(path, reads)
       if (secret && statSync(path).mode & 0o007) warnings.push(`private key file ${path} is open to every user`)
-      return readFileSync(path, 'utf8')
+      return text
     } catch (error) {
       mistakes.push(`${place} names a file that cannot be read (${(error as NodeJS.ErrnoException).code})`)
       return undefined

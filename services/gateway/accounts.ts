@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { createKeyReader, type Findings, type KeyReader } from './account-keys.ts'
 import { type AccountsFile, checkShape } from './accounts-schema.ts'
 import type { VerifyingKey } from './rsa-keys.ts'
+import { type FileRead, readTracked } from './tracked-file.ts'
 
 /** Active keys by version. Retired ones are not here: they are refused like any unknown one. */
 export type Client = { keys: Map<string, VerifyingKey> }
@@ -19,18 +19,18 @@ export type Accounts = {
   development: boolean
   alipayplus?: AlipayPlusAccounts
   bluepay?: BluePayAccounts
-  /** The file and every key file it names. */
-  files: string[]
+  /** The file and every key file it names, as they were read. */
+  reads: FileRead[]
   /** Legal, but worth a line in the log. */
   warnings: string[]
 }
 
-/** Every mistake in one message. `files` are those that were looked at: a change in any of them may mend it. */
+/** Every mistake in one message. `reads`: a change in any of these files may mend it. */
 export class AccountsError extends Error {
-  readonly files: string[]
-  constructor(file: string, { mistakes, files }: Findings) {
+  readonly reads: FileRead[]
+  constructor(file: string, { mistakes, reads }: Findings) {
     super(`Accounts file ${file}:\n${mistakes.map((mistake) => `  ${mistake}`).join('\n')}`)
-    this.files = files
+    this.reads = reads
   }
 }
 
@@ -39,9 +39,9 @@ const minDistinctCharacters = 8
 
 /** Reads the accounts file (YAML or JSON). Throws AccountsError; neither it nor a warning ever quotes a value. */
 export function loadAccounts(file: string): Accounts {
-  const findings: Findings = { mistakes: [], warnings: [], files: [resolve(file)] }
-  const { mistakes, warnings, files } = findings
-  const content = parseYaml(file, mistakes)
+  const findings: Findings = { mistakes: [], warnings: [], reads: [] }
+  const { mistakes, warnings, reads } = findings
+  const content = parseYaml(resolve(file), findings)
   const shape = mistakes.length > 0 ? { mistakes: [] } : checkShape(content)
   if ('mistakes' in shape) {
     mistakes.push(...shape.mistakes)
@@ -49,7 +49,7 @@ export function loadAccounts(file: string): Accounts {
   }
   const { alipayplus, bluepay, development = false } = shape.file
   const keys = createKeyReader(file, findings)
-  const accounts: Accounts = { development, files, warnings }
+  const accounts: Accounts = { development, reads, warnings }
   if (alipayplus) accounts.alipayplus = readAlipayPlus(alipayplus, development, keys, mistakes)
   if (bluepay) accounts.bluepay = readBluePay(bluepay, development, keys, mistakes)
   if (alipayplus && bluepay && `${alipayplus.path}/`.startsWith(`${bluepay.path}/`)) {
@@ -106,10 +106,10 @@ function readBluePay(
 }
 
 /** YAML (JSON is a part of it). The parser's own messages quote the source, so only its codes and lines are passed on. */
-function parseYaml(file: string, mistakes: string[]): unknown {
+function parseYaml(file: string, { mistakes, reads }: Findings): unknown {
   const lines = new LineCounter()
   try {
-    const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: false, lineCounter: lines, logLevel: 'error' })
+    const document = parseDocument(readTracked(file, reads), { prettyErrors: false, lineCounter: lines, logLevel: 'error' })
     for (const { code, pos } of document.errors) mistakes.push(`line ${lines.linePos(pos[0]).line}: ${code}`)
     return mistakes.length > 0 ? undefined : document.toJS()
   } catch (error) {

@@ -2,7 +2,7 @@
 import { METHODS } from 'node:http'
 import Router from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
-import { describeError, type Log } from '../../shared/runtime/log.ts'
+import type { Log } from '../../shared/runtime/log.ts'
 import type { Identity } from '../../shared/security/identity.ts'
 import type { Accounts } from './accounts.ts'
 import { createAlipayPlus, refuseAlipayPlus } from './alipayplus.ts'
@@ -106,7 +106,7 @@ export function createApp(options: AppOptions, firstAccounts: Accounts) {
 
   const app = new Koa()
   // Koa prints errors with their stack, and a stack may quote data.
-  app.on('error', (error) => log.debug('http-error', { reason: describeError(error) }))
+  app.on('error', (error) => log.debug('http-error', { reason: placeOf(error) }))
   app.use(async (ctx, next) => {
     const { middleware, refuse } = routes
     const none = (result: Result) => end(ctx, 'none', result, refuse(ctx.path, result))
@@ -117,7 +117,7 @@ export function createApp(options: AppOptions, firstAccounts: Accounts) {
       await middleware(ctx, next)
       if (ctx.status === 404 && ctx.body === undefined && ctx.respond !== false) none('unknown-path')
     } catch (error) {
-      log.error('request-failed', { reason: describeError(error) })
+      log.error('request-failed', { reason: placeOf(error) })
       none('failed')
     }
   })
@@ -128,6 +128,13 @@ export function createApp(options: AppOptions, firstAccounts: Accounts) {
       routes = createRoutes(accounts)
     },
   }
+}
+
+/** What kind of error, and where. Not its message: that may quote what was being read. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'not an error'
+  const frames = error.stack?.slice(error.stack.indexOf(error.message) + error.message.length) ?? ''
+  return `${error.name}${frames.split('\n', 2).join(' ')}`
 }
 
 /** The media type of both providers; Alipay+ may leave it out. Anything that changes the bytes on the way (gzip, another charset) is refused. */

@@ -6,7 +6,7 @@ import type { Result } from './provider-route.ts'
 export const maxBodyBytes = 64 * 1024
 /** What a chunk costs beside its bytes: a body sent in chunks of one byte would take hundreds of times its size. */
 const chunkOverhead = 256
-const maxCostOfOne = 4 * maxBodyBytes
+const maxCostOfOne = 2 * maxBodyBytes
 /** What is read and thrown away after "too large", so that a sender still writing gets to read the answer. */
 const maxDrainedBytes = 1024 * 1024
 
@@ -18,24 +18,13 @@ export type Intake = { body: Buffer; release: () => void } | { refused: Extract<
  * has been sending for the longest is cut off: an honest body takes milliseconds, so those are the ones that trickle. Only when all that
  * is in hand waits for Kafka is a new sender told to call again.
  */
-export function createIntake({
-  maxInFlightBytes,
-  onChange = () => {},
-}: {
-  maxInFlightBytes: number
-  onChange?: (bytes: number) => void
-}) {
+export function createIntake({ maxInFlightBytes }: { maxInFlightBytes: number }) {
   const reading = new Set<Reading>()
   let inFlight = 0
 
-  function add(bytes: number): void {
-    inFlight += bytes
-    onChange(inFlight)
-  }
-
   function cutOff(longest: Reading): void {
     reading.delete(longest)
-    add(-longest.cost)
+    inFlight -= longest.cost
     longest.cost = 0
     longest.request.destroy()
   }
@@ -58,17 +47,20 @@ export function createIntake({
       const onData = (chunk: Buffer) => {
         const cost = chunk.length + chunkOverhead
         own.cost += cost
-        add(cost)
+        inFlight += cost
         if (own.cost > maxCostOfOne) request.destroy()
         else makeRoom(own)
       }
       request.on('data', onData)
       try {
         const body = await getRawBody(request, { limit: maxBodyBytes, length: request.headers['content-length'] ?? null })
-        add(body.length - own.cost)
-        return { body, release: once(() => add(-body.length)) }
+        inFlight += body.length - own.cost
+        const release = once(() => {
+          inFlight -= body.length
+        })
+        return { body, release }
       } catch (error) {
-        add(-own.cost)
+        inFlight -= own.cost
         if ((error as getRawBody.RawBodyError).status !== 413) return { refused: 'aborted' }
         drain(request)
         return { refused: 'too-large' }

@@ -1,7 +1,4 @@
 /** The gateway process: takes signed notifications over HTTP, keeps them in Kafka, answers. */
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { register } from 'prom-client'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import { createKafka } from '../../shared/kafka/client.ts'
 import { createPublisher } from '../../shared/kafka/publisher.ts'
@@ -20,12 +17,13 @@ import { createRefusalLog } from './refusal-log.ts'
 import { createAddressList, createRateLimit, senderAddress } from './senders.ts'
 import { createGatewayServer } from './server.ts'
 import { createSignatureCheck } from './signature-check.ts'
+import { createSuspects } from './suspects.ts'
 import { watchAccounts } from './watch-accounts.ts'
 
 /** At a stop, requests in hand have this long for Kafka; less than a supervisor's usual 30 s, whatever a sender would wait. */
 const stopGraceMs = 10_000
 
-async function start(env: GatewayEnv, { log }: ServiceContext): Promise<Running> {
+async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext): Promise<Running> {
   const brokers = env.KAFKA_BROKERS.split(',')
   const recipients = loadKeyRing(env.RAW_PUBLIC_KEYS_FILE, 'public')
   const identityKeys = loadKeyRing(env.IDENTITY_KEY_FILE, 'secret')
@@ -53,13 +51,14 @@ async function start(env: GatewayEnv, { log }: ServiceContext): Promise<Running>
     maxQueuedBytes: env.MAX_QUEUED_BYTES,
   })
 
-  const metrics = createMetrics(register)
+  const intake = createIntake({ maxInFlightBytes: env.MAX_IN_FLIGHT_BYTES })
+  const metrics = createMetrics(registry, intake.inFlightBytes)
   const { keep, giveUp } = createKeep({ publisher, sealer: createRawSealer(recipients), topics })
   const app = createApp(
     {
       identity: createIdentity(identityKey.key),
       verifies: createSignatureCheck((bits) => metrics.signatureChecks.inc({ bits })),
-      intake: createIntake({ maxInFlightBytes: env.MAX_IN_FLIGHT_BYTES, onChange: (bytes) => metrics.inFlightBytes.set(bytes) }),
+      intake,
       keep,
       admits: (address, forwardedFor) =>
         env.ALLOWED_ADDRESSES === '' || isAllowed(senderAddress(address, forwardedFor, isTrustedProxy)),
@@ -72,19 +71,22 @@ async function start(env: GatewayEnv, { log }: ServiceContext): Promise<Running>
     },
     accounts,
   )
-  const { server, drain } = createGatewayServer(app.handle, {
+  const { listen, drain } = createGatewayServer(app.handle, {
     headersTimeoutMs: env.HEADERS_TIMEOUT_MS,
     requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: env.KEEP_ALIVE_TIMEOUT_MS,
     maxConnections: env.MAX_CONNECTIONS,
     maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
     isTrustedProxy,
+    suspects: createSuspects(),
     onCut: (reason) => metrics.connectionsCut.inc({ reason }),
     onConnections: (open) => metrics.connections.set(open),
   })
 
-  const port = await listen(server, env.GATEWAY_HOST, env.GATEWAY_PORT)
+  const port = await listen(env.GATEWAY_HOST, env.GATEWAY_PORT)
   log.info('listening', { port, url: `http://${env.GATEWAY_HOST}:${port}` })
+  // The frame of every service takes SIGHUP for a stop; here it means: read the accounts again.
+  process.removeAllListeners('SIGHUP')
   const watching = watchAccounts({
     current: accounts,
     load,
@@ -106,17 +108,6 @@ async function start(env: GatewayEnv, { log }: ServiceContext): Promise<Running>
       await publisher.stop()
     },
   }
-}
-
-async function listen(server: Server, host: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${error.code})`
-      reject(new Error(`GATEWAY_PORT ${port} on ${host} ${why}.`))
-    })
-    server.listen(port, host, resolve)
-  })
-  return (server.address() as AddressInfo).port
 }
 
 await runService('gateway', () => readEnv(gatewayEnv), start)

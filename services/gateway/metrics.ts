@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 /** What the gateway counts. Labels are providers and outcomes only: never a client, account, merchant or path. */
-export function createMetrics(registry: Registry) {
+export function createMetrics(registry: Registry, inFlightBytes: () => number) {
   const registers = [registry]
   return {
     requests: new Counter({
@@ -35,7 +35,14 @@ export function createMetrics(registry: Registry) {
       labelNames: ['provider'],
       registers,
     }),
-    inFlightBytes: new Gauge({ name: 'gateway_in_flight_bytes', help: 'Bytes of request bodies in hand.', registers }),
+    inFlightBytes: new Gauge({
+      name: 'gateway_in_flight_bytes',
+      help: 'Bytes of request bodies in hand.',
+      registers,
+      collect() {
+        this.set(inFlightBytes())
+      },
+    }),
     connections: new Gauge({ name: 'gateway_connections', help: 'Open connections.', registers }),
     connectionsCut: new Counter({
       name: 'gateway_connections_cut_total',

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Suspects } from './suspects.ts'
 
 export type ServerLimits = {
   headersTimeoutMs: number
@@ -11,11 +12,14 @@ export type ServerLimits = {
 
 type Options = ServerLimits & {
   isTrustedProxy: (address: string) => boolean
+  suspects: Suspects
   onCut?: (reason: string) => void
   onConnections?: (open: number) => void
 }
 
 const lastMomentMs = 2_000
+/** Connections that the kernel holds for us; when it is full, honest senders' first packets are dropped, too. */
+const acceptQueue = 2_048
 const maxHeaderBytes = 16 * 1024
 /** Names and values, so 64 headers. Above Node's own limit it would drop headers silently, a second signature among them. */
 const maxRawHeaders = 128
@@ -33,10 +37,17 @@ const statusByCode: Record<string, string> = {
  * at a time does is refused with 4xx and the connection closed: HTTP/1.0 and 2, pipelining, header floods.
  */
 export function createGatewayServer(handle: RequestListener, options: Options) {
-  const { isTrustedProxy, onCut = () => {}, onConnections = () => {}, maxConnections, maxConnectionsPerAddress } = options
+  const {
+    isTrustedProxy,
+    suspects,
+    onCut = () => {},
+    onConnections = () => {},
+    maxConnections,
+    maxConnectionsPerAddress,
+  } = options
   /** Connections that wait for their sender, not for us; the longest first. */
   const waiting = new Set<Socket>()
-  const inHand = new Map<Socket, { request: IncomingMessage; response: ServerResponse }>()
+  const inHand = new Map<Socket, { request: IncomingMessage; response: ServerResponse; followed: boolean }>()
   const byAddress = new Map<string, number>()
   let open = 0
 
@@ -54,12 +65,20 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
     socket.destroy()
   }
 
+  /** Notes who sent this; if the process is overloaded by such, closes what else waits from there. */
+  function suspect(socket: Socket): void {
+    const address = socket.remoteAddress
+    if (address === undefined || isTrustedProxy(address)) return
+    suspects.add(address)
+    while (suspects.overloaded() && closeLongestWaiting(address, 'overload'));
+  }
+
   /** Closes the connection that has waited longest, of this address if one is given; false if there is none. */
-  function closeLongestWaiting(address?: string): boolean {
+  function closeLongestWaiting(address?: string, reason = 'too-many'): boolean {
     for (const socket of waiting) {
       if (address !== undefined && socket.remoteAddress !== address) continue
       waiting.delete(socket)
-      cut(socket, 'too-many')
+      cut(socket, reason)
       return true
     }
     return false
@@ -67,6 +86,7 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
 
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? ''
+    if (suspects.has(address) && suspects.overloaded()) return cut(socket, 'overload')
     const sameAddress = byAddress.get(address) ?? 0
     const crowded = sameAddress >= maxConnectionsPerAddress && !isTrustedProxy(address)
     if (crowded && !closeLongestWaiting(address)) return cut(socket, 'too-many')
@@ -85,16 +105,25 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
 
   server.on('request', (request, response) => {
     const { socket } = request
+    // Node goes on parsing what it has read when the connection is already gone.
+    if (socket.destroyed) return
     const refuse = (status: number, headers: Record<string, string> = {}) => {
       onCut(String(status))
+      suspect(socket)
       response.writeHead(status, { ...headers, 'Content-Length': '0', Connection: 'close' }).end()
     }
     if (request.httpVersion !== '1.1') return refuse(426, { Upgrade: 'HTTP/1.1' })
     if (request.rawHeaders.length > maxRawHeaders) return refuse(431)
-    // The answer before it is not yet sent. Node puts this one behind it.
-    if (inHand.has(socket)) return refuse(400)
-    inHand.set(socket, { request, response })
+    const current = inHand.get(socket)
+    if (current?.followed) return cut(socket, 'pipeline')
+    if (current) {
+      // The answer before it is not yet sent; Node puts this one behind it. One is enough: objects for a whole pipeline fill the memory.
+      current.followed = true
+      return refuse(400)
+    }
+    inHand.set(socket, { request, response, followed: false })
     request.once('end', () => waiting.delete(socket))
+    request.once('aborted', () => suspect(socket))
     response.once('close', () => {
       inHand.delete(socket)
       waiting.delete(socket)
@@ -108,6 +137,8 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
     const current = inHand.get(socket as Socket)
     const status = statusByCode[error.code ?? ''] ?? '400 Bad Request'
     onCut(status.slice(0, 3))
+    // A connection that merely broke has this event, too, and says nothing about its sender.
+    if (error.code?.startsWith('HPE_') || error.code === 'ERR_HTTP_REQUEST_TIMEOUT') suspect(socket as Socket)
     // A word now would be taken for the answer to the request in hand, unless it is that request's own body that went wrong.
     const mayAnswer = !current || (!current.request.complete && !current.response.headersSent)
     if (!socket.writable || !mayAnswer) return void socket.destroy()
@@ -116,6 +147,17 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
 
   return {
     server,
+    /** Resolves to the port. Rejects with one sentence. */
+    async listen(host: string, port: number): Promise<number> {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) => {
+          const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${error.code})`
+          reject(new Error(`GATEWAY_PORT ${port} on ${host} ${why}.`))
+        })
+        server.listen(port, host, acceptQueue, resolve)
+      })
+      return (server.address() as AddressInfo).port
+    },
     /** Takes no more connections; resolves when all are closed. Who is still sending has a moment, who waits for us gets the answer. */
     async drain(): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve))

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
-import { type FSWatcher, readFileSync, watch } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { describeError, type Log } from '../../shared/runtime/log.ts'
 import { type Accounts, AccountsError } from './accounts.ts'
+import { hasChanged } from './tracked-file.ts'
 
 /** A file is often written in several steps, and Kubernetes swaps a whole folder. */
 const settleMs = 250
@@ -20,8 +20,7 @@ export function watchAccounts(options: {
 }) {
   const { load, onAccounts, onRefused, log } = options
   const watchers = new Map<string, FSWatcher>()
-  let files = options.current.files
-  let seen = fingerprint(files)
+  let { reads } = options.current
   let pending: NodeJS.Timeout | undefined
 
   function reload(): void {
@@ -29,26 +28,27 @@ export function watchAccounts(options: {
     pending = undefined
     try {
       const accounts = load()
-      files = accounts.files
+      reads = accounts.reads
       onAccounts(accounts)
       for (const reason of accounts.warnings) log.warn('accounts-warning', { reason })
-      log.info('accounts-reloaded', { count: files.length })
+      log.info('accounts-reloaded', { count: reads.length })
     } catch (error) {
-      if (error instanceof AccountsError) files = [...new Set([...files, ...error.files])]
+      if (error instanceof AccountsError) reads = error.reads
       onRefused()
       log.error('accounts-refused', { reason: `The accounts before stay in force. ${describeError(error)}` })
     }
-    seen = fingerprint(files)
     watchFolders()
   }
 
-  function reloadIfChanged(): void {
-    pending = undefined
-    if (fingerprint(files) !== seen) reload()
+  function lookAgain(): void {
+    pending ??= setTimeout(() => {
+      pending = undefined
+      if (reads.some(hasChanged)) reload()
+    }, settleMs)
   }
 
   function watchFolders(): void {
-    const folders = new Set(files.map((file) => dirname(file)))
+    const folders = new Set(reads.map(({ path }) => dirname(path)))
     for (const [folder, watcher] of watchers) {
       if (folders.delete(folder)) continue
       watcher.close()
@@ -56,11 +56,11 @@ export function watchAccounts(options: {
     }
     for (const folder of folders) {
       try {
-        const watcher = watch(folder, { persistent: false }, () => {
-          pending ??= setTimeout(reloadIfChanged, settleMs)
-        })
+        const watcher = watch(folder, { persistent: false }, lookAgain)
         watcher.on('error', (error) => log.warn('accounts-unwatched', { file: folder, error }))
         watchers.set(folder, watcher)
+        // What changed between the reading and the watching would go unnoticed.
+        lookAgain()
       } catch (error) {
         log.warn('accounts-unwatched', { file: folder, error })
       }
@@ -77,17 +77,4 @@ export function watchAccounts(options: {
       for (const watcher of watchers.values()) watcher.close()
     },
   }
-}
-
-/** The contents of all files as one text; a file that is not there counts as such. */
-function fingerprint(files: string[]): string {
-  const hash = createHash('sha256')
-  for (const file of files) {
-    try {
-      hash.update(`${file}\n`).update(readFileSync(file)).update('\n')
-    } catch {
-      hash.update('missing\n')
-    }
-  }
-  return hash.digest('hex')
 }

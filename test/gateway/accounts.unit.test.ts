@@ -60,7 +60,7 @@ t.test('reads YAML and JSON, keys as PEM or base64, here or in files beside it',
     t.equal(accounts.alipayplus?.path, alipayPlusPath)
     t.match(accounts.bluepay?.byPathId.get(pathId), { account: 'demo-ph', merchantId: 'M-1', style: 'param' })
     t.match(accounts.bluepay?.byPathId.get(flatPathId), { account: 'demo-flat', zone: '+07:00', style: 'flat' })
-    t.equal(accounts.files.length, 3)
+    t.equal(accounts.reads.length, 3)
     t.equal(accounts.development, false)
     t.match(accounts.warnings.join(), /own\.pem is open to every user/)
   }

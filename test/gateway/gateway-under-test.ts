@@ -1,7 +1,6 @@
 /** A whole gateway on a free port, with the real app and server; only Kafka is a stand-in, at its edge. */
 import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
@@ -15,6 +14,7 @@ import { createRefusalLog } from '../../services/gateway/refusal-log.ts'
 import { createAddressList, createRateLimit, senderAddress } from '../../services/gateway/senders.ts'
 import { createGatewayServer, type ServerLimits } from '../../services/gateway/server.ts'
 import { createSignatureCheck } from '../../services/gateway/signature-check.ts'
+import { createSuspects, type Suspects } from '../../services/gateway/suspects.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import type { Published, RawRecord } from '../../shared/kafka/publisher.ts'
 import { allowedOnly, type Log, type LogFields } from '../../shared/runtime/log.ts'
@@ -60,7 +60,11 @@ export type Settings = {
   allowedAddresses?: string
   trustedProxies?: string
   deadlinesMs?: { alipayplus: number; bluepay: number }
+  /** Notices overload. Off unless asked for: a test that sends, signs and serves in one process is always overloaded. */
+  suspects?: Suspects
 }
+
+const neverOverloaded: Suspects = { ...createSuspects(), overloaded: () => false }
 
 export async function startGateway(settings: Settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
@@ -80,9 +84,9 @@ export async function startGateway(settings: Settings = {}) {
   const log: Log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
   const checks: number[] = []
   const registry = new Registry()
-  const metrics = createMetrics(registry)
   const { maxInFlightBytes = 64 * 1024 * 1024, allowedAddresses = '', trustedProxies = '', ratePerClient = 0 } = settings
-  const intake = createIntake({ maxInFlightBytes, onChange: (bytes) => metrics.inFlightBytes.set(bytes) })
+  const intake = createIntake({ maxInFlightBytes })
+  const metrics = createMetrics(registry, intake.inFlightBytes)
   const isTrustedProxy = createAddressList('TRUSTED_PROXIES', trustedProxies)
   const isAllowed = createAddressList('ALLOWED_ADDRESSES', allowedAddresses)
   const { keep, giveUp } = createKeep({
@@ -112,7 +116,7 @@ export async function startGateway(settings: Settings = {}) {
     },
     loadAccounts(file),
   )
-  const { server, drain } = createGatewayServer(app.handle, {
+  const { server, listen, drain } = createGatewayServer(app.handle, {
     headersTimeoutMs: 5_000,
     requestTimeoutMs: 10_000,
     keepAliveTimeoutMs: 5_000,
@@ -120,10 +124,10 @@ export async function startGateway(settings: Settings = {}) {
     maxConnectionsPerAddress: 4_096,
     ...settings.limits,
     isTrustedProxy,
+    suspects: settings.suspects ?? neverOverloaded,
     onCut: (reason) => metrics.connectionsCut.inc({ reason }),
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await listen('127.0.0.1', 0)
 
   return {
     port,
