@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Suspects } from './suspects.ts'
@@ -149,13 +150,14 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
     server,
     /** Resolves to the port. Rejects with one sentence. */
     async listen(host: string, port: number): Promise<number> {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => {
-          const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${error.code})`
-          reject(new Error(`GATEWAY_PORT ${port} on ${host} ${why}.`))
-        })
-        server.listen(port, host, acceptQueue, resolve)
-      })
+      server.listen(port, host, acceptQueue)
+      try {
+        await once(server, 'listening')
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        const why = code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${code})`
+        throw new Error(`GATEWAY_PORT ${port} on ${host} ${why}.`)
+      }
       return (server.address() as AddressInfo).port
     },
     /** Takes no more connections; resolves when all are closed. Who is still sending has a moment, who waits for us gets the answer. */

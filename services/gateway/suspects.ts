@@ -41,7 +41,6 @@ export function createSuspects() {
       if (since.size < maxRemembered) since.set(address, performance.now())
     },
     has: (address: string) => since.has(address),
-    stop: () => clearInterval(ticker),
   }
 }
 export type Suspects = ReturnType<typeof createSuspects>

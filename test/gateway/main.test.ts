@@ -76,11 +76,13 @@ t.test('what it cannot start with is one clear reason, and exit 1', async (t) =>
       /ALIPAYPLUS_DEADLINE_MS .*FRESHNESS_HOURS|FRESHNESS_HOURS .*ALIPAYPLUS/s,
     ],
   ]
-  for (const [env, reason] of cases) {
-    const { exited, output } = run(env)
-    t.equal(await exited, 1, String(reason))
-    t.match(output(), reason)
-  }
+  await Promise.all(
+    cases.map(async ([env, reason]) => {
+      const { exited, output } = run(env)
+      t.equal(await exited, 1, String(reason))
+      t.match(output(), reason)
+    }),
+  )
 })
 
 t.test('Kafka away: alive, not ready, and each provider is told to call again in its time; SIGTERM ends it', async (t) => {
