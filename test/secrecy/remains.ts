@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { Redis } from 'ioredis'
 import type { Kafka } from '../../shared/kafka/client.ts'
 import { waitFor } from '../support/wait-for.ts'
+import type { OwnPipeline } from './own-pipeline.ts'
 
 /** In the names of all places where something was planted. */
 export const plantedName = 'planted'
@@ -55,7 +56,7 @@ export const makeReadable = (redisUrl: string) =>
   })
 
 /** Every key with its value as Redis serialises it, and what Redis tells about itself. */
-const redisMemory = (redisUrl: string): Promise<Place[]> =>
+export const redisMemory = (redisUrl: string): Promise<Place[]> =>
   withRedis(redisUrl, async (redis) => {
     const places: Place[] = []
     let cursor = '0'
@@ -145,4 +146,17 @@ export async function plant(
     for (const { name, bytes } of texts) await redis.set(`${plantedName}:${name}`, bytes)
   })
   for (const { bytes } of texts) appendFileSync(logFile, Buffer.concat([bytes, Buffer.from('\n')]))
+}
+
+/** What the operator says about all this; its output is a log like the others. */
+export function askOperator({ operator }: OwnPipeline, keys: string) {
+  const shape = ['--partitions', '4', '--replication', '1']
+  const topics = [['plan'], ['check'], ['check', '--json']].map((args) => ['topics', ...args, ...shape])
+  const merchants = [['list'], ['list', '--json']].map((args) => ['merchants', ...args])
+  const keySets = [
+    ['list', keys],
+    ['list', keys, '--json'],
+    ['rotate', '--dir', keys, '--set', 'credentials'],
+  ].map((args) => ['keys', ...args])
+  return Promise.all([...topics, ...merchants, ...keySets].map((args) => operator(args)))
 }

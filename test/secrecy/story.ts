@@ -9,33 +9,48 @@ import type { Canaries } from './canaries.ts'
 import { crashesOnSignal, runMishaps } from './mishaps.ts'
 import { type Change, createNotifications } from './notifications.ts'
 import type { OwnPipeline, OwnService } from './own-pipeline.ts'
-import { createProviders, refusedRequests } from './providers.ts'
-import { held, makeReadable, type Place } from './remains.ts'
+import { createProviders, type Providers, refusedRequests } from './providers.ts'
+import { held, makeReadable, type Place, redisMemory } from './remains.ts'
 
 const merchant = { merchantId: 'M-canary', name: 'Canary', subscriptions: [{ id: 'all', enabled: true }] }
 const probes = ['/metrics', '/readyz', '/livez', '/elsewhere']
 
-export async function tellStory(pipeline: OwnPipeline, folder: string, canaries: Canaries) {
-  const [keys, strangerKeys, gatewayKeys, broken] = ['keys', 'stranger-keys', 'gateway-keys', 'broken-keys'].map((name) =>
-    join(folder, name),
-  ) as [string, string, string, string]
+/** Topics, keys and a merchant. The gateway's keys lie in a folder of their own, which holds nothing else. */
+async function prepare(pipeline: OwnPipeline, kafka: Kafka, folder: string) {
+  const inFolder = (name: string) => join(folder, name)
+  const folders = { keys: inFolder('keys'), strangerKeys: inFolder('stranger-keys') }
+  const [gatewayKeys, broken] = [inFolder('gateway-keys'), inFolder('broken-keys')]
   for (const each of [gatewayKeys, broken]) mkdirSync(each)
-  const providers = createProviders(canaries)
-  const { changes, few, conflictOf, deadLetters } = createNotifications(canaries)
-  const pages: Place[] = []
-  const kafka: Kafka = quietKafka(pipeline.kafka.brokers)
-
   await makeReadable(pipeline.redis.redisUrl)
   await Promise.all([
     makeTopics(kafka, { prefix: '', partitions: 4, own: true }),
-    pipeline.operator(['keys', 'make', '--out', keys]),
-    pipeline.operator(['keys', 'make', '--out', strangerKeys]),
+    ...Object.values(folders).map((out) => pipeline.operator(['keys', 'make', '--out', out])),
   ])
-  const inKeys = (name: string) => join(keys, name)
-  for (const name of ['raw.public.json', 'identity.json']) copyFileSync(inKeys(name), join(gatewayKeys, name))
-  const merchantsFile = join(folder, 'merchants.json')
+  for (const name of ['raw.public.json', 'identity.json']) copyFileSync(join(folders.keys, name), join(gatewayKeys, name))
+  const merchantsFile = inFolder('merchants.json')
   writeFileSync(merchantsFile, JSON.stringify([merchant]))
   await pipeline.operator(['merchants', 'put', merchantsFile])
+  return { ...folders, gatewayKeys, broken }
+}
+
+/** Everything that a gateway must refuse, over HTTP and below it. */
+async function sendRefused(providers: Providers, gatewayUrl: string, canaries: Canaries) {
+  const refusals = []
+  for (const { name, request, method } of refusedRequests(providers, canaries))
+    refusals.push({ name, ...(await providers.post(gatewayUrl, request, method)) })
+  const secret = canaries.makePlain('refused HTTP')
+  await providers.raw(gatewayUrl, `POST /${secret} HTTP/9.9\r\nAuthorization: ${secret}\r\n\r\n`)
+  await providers.raw(gatewayUrl, `POST / HTTP/1.1\r\nHost: a\r\n${secret} : ${secret}\r\n\r\n{"accessToken":"${secret}"}`)
+  return refusals
+}
+
+export async function tellStory(pipeline: OwnPipeline, folder: string, canaries: Canaries) {
+  const kafka = quietKafka(pipeline.kafka.brokers)
+  const { keys, strangerKeys, gatewayKeys, broken } = await prepare(pipeline, kafka, folder)
+  const inKeys = (name: string) => join(keys, name)
+  const providers = createProviders(canaries)
+  const { changes, few, conflictOf, deadLetters } = createNotifications(canaries)
+  const seen: Place[] = []
 
   const gatewayPort = String(await freePort())
   const gatewayUrl = `http://127.0.0.1:${gatewayPort}`
@@ -56,7 +71,7 @@ export async function tellStory(pipeline: OwnPipeline, folder: string, canaries:
 
   /** Its pages, as they are before it ends. */
   async function look(service: OwnService): Promise<void> {
-    for (const path of probes) pages.push(held('metrics page', `${service.name}${path}`, await service.page(path)))
+    for (const path of probes) seen.push(held('metrics page', `${service.name}${path}`, await service.page(path)))
   }
   const deliver = async (list: Pick<Change, 'notification'>[]) => {
     for (const { notification } of list) await providers.deliver(gatewayUrl, notification)
@@ -83,15 +98,7 @@ export async function tellStory(pipeline: OwnPipeline, folder: string, canaries:
   await deliver(sent.map((change) => ({ notification: conflictOf(change) })))
   const dead = deadLetters()
   await deliver(dead.map((notification) => ({ notification })))
-  const refusals = []
-  for (const { name, request, method } of refusedRequests(providers, canaries))
-    refusals.push({ name, ...(await providers.post(gatewayUrl, request, method)) })
-  const brokenHttp = canaries.makePlain('refused HTTP')
-  await providers.raw(gatewayUrl, `POST /${brokenHttp} HTTP/9.9\r\nAuthorization: ${brokenHttp}\r\n\r\n`)
-  await providers.raw(
-    gatewayUrl,
-    `POST / HTTP/1.1\r\nHost: a\r\n${brokenHttp} : ${brokenHttp}\r\n\r\n{"accessToken":"${brokenHttp}"}`,
-  )
+  const refusals = await sendRefused(providers, gatewayUrl, canaries)
 
   await look(first)
   first.kill('SIGKILL')
@@ -106,6 +113,7 @@ export async function tellStory(pipeline: OwnPipeline, folder: string, canaries:
   await Promise.all([second.untilReady(), deduplicator.untilReady()])
 
   const withoutRedis = few()
+  seen.push(...(await redisMemory(pipeline.redis.redisUrl)))
   await pipeline.redis.stop()
   await deliver(withoutRedis)
   await waitFor('the deduplicator to miss Redis', () => /"event":"redis"/.test(deduplicator.output()))
@@ -120,7 +128,7 @@ export async function tellStory(pipeline: OwnPipeline, folder: string, canaries:
   await deliver(withoutKafka)
 
   return {
-    ...{ kafka, keys, gatewayKeys, gateway, gatewayUrl, providers, dead, refusals, turnedAway, crash, pages },
+    ...{ kafka, keys, gatewayKeys, gateway, gatewayUrl, providers, dead, refusals, turnedAway, crash, seen },
     changes: [...sent, ...withoutRedis, ...withoutKafka],
     lookAtAll: async () => {
       for (const service of [gateway, second, deduplicator, sync]) await look(service)
