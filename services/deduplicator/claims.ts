@@ -108,9 +108,14 @@ function unpack(packed: Buffer): Verdict[] {
   })
 }
 
-/** Fails fast: a command waits 5 s at most and is not queued while Redis is away, so the batch is tried again and heartbeats go on. */
+/**
+ * Fails fast: a command waits 5 s at most and is not queued while Redis is away, so the batch is tried again and heartbeats go on. A connection
+ * that answers nothing, or leads to a server that has become a replica, is made anew.
+ */
 export const connectRedis = (url: string): Redis =>
   new Redis(url, {
+    socketTimeout: 10_000,
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
     commandTimeout: 5_000,
     connectTimeout: 3_000,
     maxRetriesPerRequest: 1,

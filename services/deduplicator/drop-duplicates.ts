@@ -4,6 +4,7 @@ import type { Duplicate, TokenEvent } from '../../shared/contracts/types.ts'
 import { deadLetter, emit, FencedError, type Outcome, type SourceRecord, StopError } from '../../shared/stage/outcome.ts'
 import type { Batch, Step } from '../../shared/stage/stage.ts'
 import { type Claims, ClaimsError, type Verdict } from './claims.ts'
+import type { FoundLack } from './lacks.ts'
 import { occurrenceOf } from './occurrence.ts'
 import { claimOrRebuild, type Lack, type Rebuild } from './rebuild.ts'
 
@@ -13,7 +14,7 @@ type Deps = {
   topics: Topics
   windowMs: number
   /** What Redis lacks although its cursor looks whole: claims of another life of the topic, or evicted ones. */
-  findLack: (partition: number) => Promise<Lack | undefined>
+  findLack: (partition: number) => Promise<FoundLack | undefined>
 }
 
 /** The deduplicator's step: one Lua call per batch judges and claims, the rest is a pure decision about each verdict. */
@@ -25,8 +26,11 @@ export function createDropDuplicates({ claims, rebuild, topics, windowMs, findLa
     const occurrences = records.map(occurrenceOf)
     const wanting = { partition, begin, firstTimestamp: records[0]?.timestamp ?? 0, signal }
     const mend = (lack: Lack) => rebuild(wanting, lack)
-    const lack = await findLack(partition)
-    if (lack) await mend(lack)
+    const found = await findLack(partition)
+    if (found) {
+      await mend(found.lack)
+      found.mended()
+    }
     const last = known.get(partition)
     const request = { partition, begin, end, occurrences, ...(last?.end === begin ? { logTime: last.logTime } : {}) }
     const { verdicts, logTime } = await claimOrRebuild(() => claims.claim(request), mend)
@@ -104,6 +108,6 @@ function explain({ reason, detail }: ClaimsError, { partition, begin }: Batch): 
     )
   }
   return new FencedError(
-    `The committed offset ${begin} of partition ${partition} is lower than ${detail}, which Redis saw committed: the group's offsets were lost or set back. Going on would emit changes twice`,
+    `The committed offset ${begin} of partition ${partition} is lower than ${detail}, which Redis saw committed: the group's offsets were lost or set back. Going on would emit changes twice. Set the group's offset to at least ${detail}; only to emit everything again on purpose, delete this partition's cursor in Redis (the hash that ends in d{${partition}})`,
   )
 }

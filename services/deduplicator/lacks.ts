@@ -1,45 +1,64 @@
 /** What a whole-looking cursor cannot tell: that the topic has another life, or that Redis has evicted claims. */
 import type { Redis } from 'ioredis'
+import type { RangeReader } from '../../shared/kafka/range-reader.ts'
 import type { Claims } from './claims.ts'
 import type { Lack } from './rebuild.ts'
 
 type Deps = {
   claims: Claims
   redis: Redis
-  offsetAt: (partition: number, timestamp: number) => Promise<number>
-  logStart: (partition: number) => Promise<number>
+  bounds: (partition: number) => Promise<{ low: number; high: number }>
+  readRange: RangeReader
   now?: () => number
 }
 
+/** `mended` is called when all claims have been made anew; until then the lack is found again. */
+export type FoundLack = { lack: Lack; mended: () => void }
+
 const everyMs = 5_000
 
-export function createFindLack({
-  claims,
-  redis,
-  offsetAt,
-  logStart,
-  now = Date.now,
-}: Deps): (partition: number) => Promise<Lack | undefined> {
+export function createFindLack(deps: Deps): (partition: number) => Promise<FoundLack | undefined> {
+  const { claims, redis, now = Date.now } = deps
   const countEvictions = createEvictionCount(redis, now)
-  /** What each partition's claims were when they were last known to be whole. */
-  const whole = new Map<number, { epoch: string; evictions: number }>()
+  /** How many keys had been evicted when each partition's claims were last known to be whole. */
+  const wholeAt = new Map<number, number>()
 
   return async (partition) => {
     const evictions = await countEvictions()
-    const before = whole.get(partition)
-    if (before?.evictions === evictions) return undefined
+    const before = wholeAt.get(partition)
+    if (before === evictions) return undefined
+    const mended = () => void wholeAt.set(partition, evictions)
     const { epoch, peak } = await claims.cursor(partition)
-    if (before && evictions > before.evictions && epoch.toString('hex') === before.epoch) {
-      return { reason: 'evicted', detail: evictions - before.evictions, epoch }
-    }
-    // The record that first reached the log time is the first with its timestamp, for ever: in another life of the topic, another one is.
-    if (!before && peak && peak.offset >= (await logStart(partition))) {
-      const found = await offsetAt(partition, peak.timestamp)
-      if (found !== peak.offset) return { reason: 'another-life', detail: found, epoch }
-    }
-    whole.set(partition, { epoch: epoch.toString('hex'), evictions })
+    if (before !== undefined) return { lack: { reason: 'evicted', detail: evictions - before, epoch }, mended }
+    if (peak && !(await isOfThisLife(deps, partition, peak)))
+      return { lack: { reason: 'another-life', detail: peak.offset, epoch }, mended }
+    mended()
     return undefined
   }
+}
+
+/**
+ * The record that first reached the log time, still where it was, with the timestamp it had? Once per partition and process, so it may cost a
+ * read; a look-up by timestamp would find control and aborted records as well.
+ */
+async function isOfThisLife(
+  { bounds, readRange }: Deps,
+  partition: number,
+  peak: { offset: number; timestamp: number },
+): Promise<boolean> {
+  const { low, high } = await bounds(partition)
+  if (peak.offset < low) return true
+  if (peak.offset >= high) return false
+  let found: number | undefined
+  await readRange({
+    partition,
+    from: peak.offset,
+    to: peak.offset + 1,
+    async onRecords([record]) {
+      found ??= record?.timestamp
+    },
+  })
+  return found === peak.timestamp
 }
 
 /** How many keys Redis has evicted, at the cost of one INFO every few seconds. */

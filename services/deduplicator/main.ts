@@ -34,14 +34,13 @@ await runService(
     const group = groupId('deduplicator', env.TOPIC_PREFIX)
     const claims = createClaims(redis, { prefix: env.TOPIC_PREFIX, windowMs, slackMs })
     const offsetAt = (partition: number, timestamp: number) => facts.offsetAt(topics.normalized, partition, timestamp)
-    const logStart = (partition: number) => facts.logStart(topics.normalized, partition)
     const readRange = createRangeReader({ kafka, topic: topics.normalized, groupPrefix: `${group}.` })
     const step = createDropDuplicates({
       claims,
       rebuild: createRebuild({ claims, windowMs, offsetAt, readRange, log }),
       topics,
       windowMs,
-      findLack: createFindLack({ claims, redis, offsetAt, logStart }),
+      findLack: createFindLack({ claims, redis, bounds: (partition) => facts.bounds(topics.normalized, partition), readRange }),
     })
     const stage = {
       name: 'deduplicator' as const,

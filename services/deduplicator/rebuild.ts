@@ -26,13 +26,12 @@ const progressMs = 2_000
 export function createRebuild({ claims, windowMs, offsetAt, readRange, log }: Deps): Rebuild {
   return async ({ partition, begin, firstTimestamp, signal }, { reason, detail, epoch }) => {
     const startedAt = Date.now()
-    let from = detail
-    if (reason !== 'behind') {
-      // Claims matter that were last seen at most a window before the batch. Its log time is at least its first timestamp, and the first
-      // record that old in timestamp is also the first that old in log time.
-      from = Math.min(begin, await offsetAt(partition, firstTimestamp - windowMs))
-      await claims.beginEpoch(partition, epoch, from)
-    }
+    // Claims matter that were last seen at most a window before the batch. Its log time is at least its first timestamp, and the first
+    // record that old in timestamp is also the first that old in log time.
+    const oldest = Math.min(begin, await offsetAt(partition, firstTimestamp - windowMs))
+    const goesOn = reason === 'behind' && detail >= oldest
+    const from = goesOn ? detail : oldest
+    if (!goesOn) await claims.beginEpoch(partition, epoch, from)
     log.warn('claims-rebuilding', { reason, partition, from, upto: begin })
     let upto = from
     let records = 0

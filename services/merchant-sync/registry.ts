@@ -27,6 +27,8 @@ export function createRegistry(): Registry {
 
   return {
     apply({ offset, key, value }) {
+      // Seen before: the consumer has joined again. Going back would decide by subscriptions of the past.
+      if (offset <= applied) return []
       applied = offset
       const merchantId = key?.toString() ?? ''
       if (value === null) {

@@ -42,6 +42,8 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
   const { kafka, topics, log, maxQueuedBytes = 64 * 1024 * 1024 } = options
   const producer = kafka.producer({
     retry: { retries: 0 },
+    // After a broker hangs, kafkajs would go on sending to it what has long moved, and fail the healthy lanes with it.
+    metadataMaxAge: 1_000,
     createPartitioner: explicitPartitioner,
     allowAutoTopicCreation: false,
   })
@@ -53,6 +55,8 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
   let unrouted: Entry[] = []
   let queuedBytes = 0
   let stopping = false
+  /** Something in the queues was settled without having been sent. */
+  let refused = false
 
   const leaders = createLeaders({
     admin,
@@ -66,13 +70,21 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
   const sweeper = setInterval(() => {
     const now = Date.now()
     for (const entry of live) if (entry.until <= now) entry.settle(new PublishError('deadline'))
+    if (refused) forgetSettled()
   }, sweepMs)
+
+  /** With Kafka away nothing else empties the queues: what has been refused must not stay in memory. */
+  function forgetSettled(): void {
+    refused = false
+    unrouted = unrouted.filter((entry) => !entry.settled)
+    for (const lane of lanes.values()) lane.queue = lane.queue.filter((entry) => !entry.settled)
+  }
 
   function route(entry: Entry): void {
     const partitions = leaders.of(entry.topic)
     if (!partitions) {
       unrouted.push(entry)
-      if (unrouted.length === 1) void leaders.refresh().then(routeWaiting)
+      void leaders.refresh().then(routeWaiting)
       return
     }
     if (entry.partition < 0) entry.partition = choosePartition(entry.key, partitions.length)
@@ -104,7 +116,7 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
       // Leaders may have moved: each record goes to its present leader's lane, in order.
       const again = [...unanswered, ...lane.queue]
       lane.queue = []
-      again.forEach(route)
+      again.filter((entry) => !entry.settled).forEach(route)
     }
     lane.busy = false
   }
@@ -146,8 +158,9 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
           entry.settled = true
           live.delete(entry)
           queuedBytes -= bytes
-          if (result instanceof PublishError) reject(result)
-          else resolve(result)
+          if (!(result instanceof PublishError)) return resolve(result)
+          refused = true
+          reject(result)
         }
         live.add(entry)
         signal?.addEventListener('abort', () => settle(new PublishError('aborted')), { once: true })

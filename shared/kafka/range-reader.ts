@@ -18,123 +18,128 @@ export type Range = {
 /** Resolves when the range has been handed over. Rejects with the error of `onRecords`, of Kafka, or when aborted. */
 export type RangeReader = (range: Range) => Promise<void>
 
-type Reading = Range & { at: number; done: () => void; failed: (error: Error) => void; settled: boolean }
+type Reader = { kafka: Kafka; topic: string; groupPrefix: string }
+/** `at`: all before it has been handed over. `turn`: what is being handed over, so that the next waits for it. */
+type Reading = Range & { at: number; turn: Promise<void>; settled: boolean; settle: (error?: Error) => void; over: Promise<void> }
 
 const gatherMs = 10
 const maxChunk = 1_000
 
-export function createRangeReader(options: { kafka: Kafka; topic: string; groupPrefix: string }): RangeReader {
-  let gathered: Reading[] = []
+export function createRangeReader(reader: Reader): RangeReader {
+  let gathered = new Map<number, Reading>()
   return (range) =>
     new Promise((resolve, reject) => {
       if (range.from >= range.to) return resolve()
-      const reading: Reading = { ...range, at: range.from, settled: false, done: resolve, failed: reject }
-      gathered.push(reading)
-      if (gathered.length > 1) return
+      const reading = createReading(range, resolve, reject)
+      // Two readings of one partition cannot share a consumer: the second begins another round.
+      if (gathered.has(range.partition)) gathered = new Map()
+      const mine = gathered.set(range.partition, reading)
+      if (mine.size > 1) return
       setTimeout(() => {
-        const readings = gathered
-        gathered = []
-        readAll(options, readings).catch((error) => {
-          for (const one of readings) settle(one, error)
+        if (gathered === mine) gathered = new Map()
+        readAll(reader, mine).catch((error) => {
+          for (const one of mine.values()) one.settle(error)
         })
       }, gatherMs)
     })
 }
 
-function settle(reading: Reading, error?: Error): void {
-  if (reading.settled) return
-  reading.settled = true
-  if (error) reading.failed(error)
-  else reading.done()
+function createReading(range: Range, resolve: () => void, reject: (error: Error) => void): Reading {
+  let ended = () => {}
+  const over = new Promise<void>((yes) => {
+    ended = yes
+  })
+  const onAbort = () => reading.settle(range.signal?.reason)
+  const reading: Reading = {
+    ...range,
+    at: range.from,
+    turn: Promise.resolve(),
+    settled: false,
+    over,
+    settle(error) {
+      if (reading.settled) return
+      reading.settled = true
+      range.signal?.removeEventListener('abort', onAbort)
+      if (error) reject(error)
+      else resolve()
+      ended()
+    },
+  }
+  if (range.signal?.aborted) onAbort()
+  else range.signal?.addEventListener('abort', onAbort)
+  return reading
 }
 
-async function readAll(
-  { kafka, topic, groupPrefix }: { kafka: Kafka; topic: string; groupPrefix: string },
-  readings: Reading[],
-): Promise<void> {
+async function readAll({ kafka, topic, groupPrefix }: Reader, readings: Map<number, Reading>): Promise<void> {
   const groupId = `${groupPrefix}range.${randomUUID()}`
+  const all = [...readings.values()]
+  let ended = false
   const consumer = kafka.consumer({
     groupId,
-    partitionAssigners: [
-      onlyPartitions(
-        topic,
-        readings.map(({ partition }) => partition),
-      ),
-    ],
+    partitionAssigners: [onlyPartitions(topic, [...readings.keys()])],
     readUncommitted: false,
     maxWaitTimeInMs: 100,
     maxBytesPerPartition: 4 * 1024 * 1024,
+    metadataMaxAge: 5_000,
+    retry: { retries: 8, maxRetryTime: 1_000, restartOnFailure: async () => !ended },
   })
-  const byPartition = new Map(readings.map((reading) => [reading.partition, reading]))
-  const finished = Promise.all(readings.map((reading) => untilSettled(reading)))
-
-  /** A batch of control or aborted records only never reaches eachBatch, but it may be what ends the range. */
+  // At the first join and at any later one, since kafkajs forgets its positions then.
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    for (const { partition, at, settled } of all) if (!settled) consumer.seek({ topic, partition, offset: String(at) })
+  })
+  // A batch of control or aborted records only never reaches eachBatch, but it may be what ends the range.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    const reading = byPartition.get(payload.partition)
-    if (!reading || payload.batchSize > 0 || Number(payload.firstOffset) < reading.from) return
-    void advance(reading, [], Number(payload.lastOffset) + 1)
+    const reading = readings.get(payload.partition)
+    if (reading && payload.batchSize === 0)
+      void handOver(reading, Number(payload.firstOffset), [], Number(payload.lastOffset) + 1)
   })
   consumer.on(consumer.events.CRASH, ({ payload }) => {
-    if (!payload.restart) for (const reading of readings) settle(reading, payload.error)
+    if (!payload.restart) for (const reading of all) reading.settle(payload.error)
   })
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: [topic], fromBeginning: true })
     await consumer.run({
       autoCommit: false,
-      partitionsConsumedConcurrently: readings.length,
-      eachBatch: async ({ batch, heartbeat, isStale }) => {
-        const reading = byPartition.get(batch.partition)
-        // Before the seek below takes hold, kafkajs may bring the start of the log.
-        if (
-          !reading ||
-          reading.settled ||
-          isStale() ||
-          Number((batch as unknown as { fetchedOffset: string }).fetchedOffset) < reading.from
-        )
-          return
-        const messages = batch.messages.filter(({ offset }) => Number(offset) >= reading.at && Number(offset) < reading.to)
-        for (let index = 0; index < messages.length; index += maxChunk) {
-          const chunk = messages.slice(index, index + maxChunk).map((message) => toSourceRecord(topic, batch.partition, message))
-          await advance(reading, chunk, (chunk.at(-1)?.offset as number) + 1)
+      partitionsConsumedConcurrently: readings.size,
+      eachBatch: async ({ batch, heartbeat }) => {
+        const reading = readings.get(batch.partition)
+        if (!reading || reading.settled) return
+        const records = batch.messages.map((message) => toSourceRecord(topic, batch.partition, message))
+        const end = Number(batch.lastOffset()) + 1
+        let begin = Number((batch as unknown as { fetchedOffset: string }).fetchedOffset)
+        for (let index = 0; index < records.length; index += maxChunk) {
+          const chunk = records.slice(index, index + maxChunk)
+          const next = index + maxChunk < records.length ? (chunk.at(-1)?.offset as number) + 1 : end
+          await handOver(reading, begin, chunk, next)
+          begin = next
           await heartbeat()
         }
-        await advance(reading, [], Number(batch.lastOffset()) + 1)
       },
     })
-    for (const { partition, from } of readings) consumer.seek({ topic, partition, offset: String(from) })
-    await finished
+    await Promise.all(all.map(({ over }) => over))
   } finally {
+    ended = true
     await endQuietly(kafka, consumer, groupId)
   }
 }
 
-async function advance(reading: Reading, records: SourceRecord[], end: number): Promise<void> {
-  if (reading.settled) return
-  const upTo = Math.min(end, reading.to)
-  try {
-    reading.signal?.throwIfAborted()
-    if (upTo > reading.at) await reading.onRecords(records, upTo)
-    reading.at = Math.max(reading.at, upTo)
-    if (reading.at >= reading.to) settle(reading)
-  } catch (error) {
-    settle(reading, error as Error)
-  }
-}
-
-/** Never rejects: one range that fails must not end the others. */
-function untilSettled(reading: Reading): Promise<void> {
-  const { done, failed } = reading
-  return new Promise((resolve) => {
-    reading.done = () => {
-      done()
-      resolve()
-    }
-    reading.failed = (error) => {
-      failed(error)
-      resolve()
+/** One after the other, never with a hole: records that begin beyond `at` are an error, those before it were handed over. */
+function handOver(reading: Reading, begin: number, records: SourceRecord[], end: number): Promise<void> {
+  reading.turn = reading.turn.then(async () => {
+    const upTo = Math.min(end, reading.to)
+    if (reading.settled || upTo <= reading.at) return
+    try {
+      if (begin > reading.at) throw new Error(`Offsets ${reading.at} to ${begin - 1} were not read`)
+      const wanted = records.filter(({ offset }) => offset >= reading.at && offset < reading.to)
+      await reading.onRecords(wanted, upTo)
+      reading.at = upTo
+      if (reading.at >= reading.to) reading.settle()
+    } catch (error) {
+      reading.settle(error as Error)
     }
   })
+  return reading.turn
 }
 
 async function endQuietly(kafka: Kafka, consumer: Consumer, groupId: string): Promise<void> {

@@ -32,10 +32,15 @@ export async function readTopics({
   await admin.connect()
   const groupId = `${groupPrefix}reader.${randomUUID()}`
   const missing = new Map<string, number>()
+  /** Where the next record of each partition is. Nothing is committed, so this is the only memory of it when the consumer joins again. */
+  const places = new Map<string, { topic: string; partition: number; next: number }>()
+  let stopped = false
   try {
-    for (const topic of from === 'beginning' ? topics : []) {
+    for (const topic of topics) {
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        if (BigInt(high) > BigInt(low)) missing.set(`${topic}/${partition}`, Number(high))
+        const where = `${topic}/${partition}`
+        places.set(where, { topic, partition, next: Number(from === 'end' ? high : low) })
+        if (from === 'beginning' && BigInt(high) > BigInt(low)) missing.set(where, Number(high))
       }
     }
   } catch (error) {
@@ -55,7 +60,8 @@ export async function readTopics({
     groupId,
     readUncommitted: false,
     maxWaitTimeInMs: 100,
-    retry: { retries: 8, maxRetryTime: 1_000 },
+    metadataMaxAge: 5_000,
+    retry: { retries: 8, maxRetryTime: 1_000, restartOnFailure: async () => !stopped },
   })
   const reached = (topic: string, partition: number, next: number) => {
     const end = missing.get(`${topic}/${partition}`)
@@ -67,6 +73,10 @@ export async function readTopics({
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
     reached(payload.topic, payload.partition, Number(payload.lastOffset) + 1),
   )
+  // kafkajs forgets every position when it joins again, and would begin anew.
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    for (const { topic, partition, next } of places.values()) consumer.seek({ topic, partition, offset: String(next) })
+  })
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (payload.restart) return
     reject(payload.error)
@@ -80,6 +90,9 @@ export async function readTopics({
     eachBatch: async ({ batch, heartbeat, isRunning }) => {
       for (const message of batch.messages) {
         if (!isRunning()) return
+        const place = places.get(`${batch.topic}/${batch.partition}`)
+        if (!place || Number(message.offset) < place.next) continue
+        place.next = Number(message.offset) + 1
         await onRecord(toSourceRecord(batch.topic, batch.partition, message))
       }
       await heartbeat()
@@ -88,6 +101,7 @@ export async function readTopics({
   return {
     caughtUp,
     async stop() {
+      stopped = true
       await consumer.disconnect()
       await admin.deleteGroups([groupId]).catch(() => {})
       await admin.disconnect()

@@ -4,8 +4,8 @@ import type { Kafka } from './client.ts'
 /** What services ask the cluster about a topic. */
 export type TopicFacts = {
   partitionCount: (topic: string) => Promise<number>
-  /** First offset that the log still has. */
-  logStart: (topic: string, partition: number) => Promise<number>
+  /** First offset that the log still has, and one past its last. */
+  bounds: (topic: string, partition: number) => Promise<{ low: number; high: number }>
   /** First offset with this timestamp or a later one; the end of the log if there is none. */
   offsetAt: (topic: string, partition: number, timestamp: number) => Promise<number>
   /** Milliseconds; Infinity when kept for ever. */
@@ -21,10 +21,10 @@ export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
       return topics[0]?.partitions.length ?? 0
     },
-    async logStart(topic, partition) {
+    async bounds(topic, partition) {
       const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
       if (!bounds) throw new Error(`${topic} has no partition ${partition}`)
-      return Number(bounds.low)
+      return { low: Number(bounds.low), high: Number(bounds.high) }
     },
     async offsetAt(topic, partition, timestamp) {
       const found = (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)).find((entry) => entry.partition === partition)

@@ -4,18 +4,20 @@
  * ended; a new generation drops all slots, and each opens anew (which fences whatever the old one still has under way).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Admin, type EachBatchPayload, type Kafka, kafkaErrorType, outOfRange, sessionTimeoutMs } from '../kafka/client.ts'
+import { type EachBatchPayload, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
 import { createSlotAssigner, overlappingSlots, slotOf } from '../kafka/slots.ts'
 import type { Running, ServiceContext } from '../runtime/service.ts'
 import { type Committed, createStageMetrics } from './metrics.ts'
 import { createSlot, type Slot } from './slot.ts'
 import type { Stage } from './stage.ts'
 import { type From, prepareStage } from './start-offsets.ts'
-import { checkRetention } from './take-batch.ts'
+import { explainCrash } from './take-batch.ts'
 
 export type StageOptions = { stage: Stage; kafka: Kafka; group: string; slots: number; from: From } & ServiceContext
 
 const heartbeatIntervalMs = 1_500
+/** A consumer that kafkajs restarts for longer is as good as dead: the process ends, and its supervisor starts a new one. */
+const backWithinMs = 120_000
 /** Long enough for the slowest member to end its transaction. */
 const rebalanceTimeoutMs = 10_000
 const lostGeneration = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'NOT_COORDINATOR_FOR_GROUP'])
@@ -36,6 +38,7 @@ export async function runStage(options: StageOptions): Promise<Running> {
   let joined = false
   let beat: Heartbeat | undefined
   let handlers = 0
+  let outside: NodeJS.Timeout | undefined
 
   const idOf = (slot: number, count: number) => `${group}.slots-${count}.${slot}`
   const dropSlots = () => {
@@ -44,14 +47,29 @@ export async function runStage(options: StageOptions): Promise<Running> {
   }
 
   /** Beats for whoever waits. Only a lost generation matters here: network trouble shows in the consumer's own heartbeat soon after. */
-  async function keepAlive(): Promise<void> {
+  async function keepAlive(): Promise<'alive' | 'lost' | 'unknown'> {
     const mine = generation
-    if (!beat || handlers === 0 || mine.lost) return
-    await beat().catch((error: Error) => {
-      if (!lostGeneration.has(kafkaErrorType(error) ?? '')) return
-      mine.lost = error
+    if (mine.lost) return 'lost'
+    if (!beat || handlers === 0) return 'unknown'
+    try {
+      await beat()
+      return 'alive'
+    } catch (error) {
+      if (!lostGeneration.has(kafkaErrorType(error) ?? '')) return 'unknown'
+      mine.lost = error as Error
       for (const slot of mine.slots.values()) void slot.drop()
-    })
+      return 'lost'
+    }
+  }
+
+  /** Only the coordinator's own word counts: opening anew while cut off from it would fence the real owner. */
+  async function stillOwner(mine: Generation): Promise<boolean> {
+    for (let answer = 'unknown'; answer === 'unknown'; ) {
+      await sleep(heartbeatIntervalMs + 100)
+      if (stopping || mine !== generation) return false
+      answer = await keepAlive()
+    }
+    return !mine.lost && mine === generation
   }
   const timer = setInterval(() => void keepAlive(), heartbeatIntervalMs / 3)
 
@@ -71,11 +89,7 @@ export async function runStage(options: StageOptions): Promise<Running> {
       alsoFence: overlappingSlots(slot, slots, partitions).map((other) => idOf(other.slot, other.slots)),
       stop: fail,
       committed: (entry) => report(entry),
-      async stillOwner() {
-        await sleep(heartbeatIntervalMs + 100)
-        await keepAlive()
-        return !mine.lost && mine === generation
-      },
+      stillOwner: () => stillOwner(mine),
     })
     mine.slots.set(slot, created)
     return created
@@ -128,7 +142,8 @@ export async function runStage(options: StageOptions): Promise<Running> {
     readUncommitted: false,
     allowAutoTopicCreation: false,
     partitionAssigners: [createSlotAssigner(slots)],
-    retry: { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000, retries: 8 },
+    metadataMaxAge: 5_000,
+    retry: { initialRetryTime: 100, multiplier: 1.5, maxRetryTime: 1_000, retries: 8, restartOnFailure: async () => !stopping },
   })
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     dropSlots()
@@ -138,10 +153,16 @@ export async function runStage(options: StageOptions): Promise<Running> {
       assigned: new Set(assigned.flatMap(([topic, list]) => list.map((partition) => `${topic}/${partition}`))),
     }
     joined = true
+    clearTimeout(outside)
     log.info('assigned', { group, member: payload.memberId, partitions: generation.assigned.size })
   })
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     joined = false
+    clearTimeout(outside)
+    outside = setTimeout(
+      () => fail(new Error(`Not back in group ${group} ${backWithinMs / 1000} s after: ${payload.error.message}`)),
+      backWithinMs,
+    )
     if (!payload.restart) void explainCrash(admin, group, payload.error).then(fail)
   })
   await consumer.connect()
@@ -161,22 +182,9 @@ export async function runStage(options: StageOptions): Promise<Running> {
       dropSlots()
       await consumer.disconnect()
       clearInterval(timer)
+      clearTimeout(outside)
       await dropping
       await admin.disconnect()
     },
-  }
-}
-
-/** An offset out of range is named with the range; anything else is what kafkajs said. */
-async function explainCrash(admin: Admin, group: string, error: Error): Promise<Error> {
-  const lost = outOfRange(error)
-  if (!lost) return error
-  try {
-    const [topic] = await admin.fetchOffsets({ groupId: group, topics: [lost.topic] })
-    const committed = topic?.partitions.find(({ partition }) => partition === lost.partition)?.offset
-    await checkRetention(admin, lost.topic, lost.partition, Number(committed))
-    return error
-  } catch (explained) {
-    return explained as Error
   }
 }

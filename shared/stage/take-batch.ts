@@ -1,5 +1,5 @@
 /** What a slot holds of one fetch, and how the next batch is taken from it. */
-import type { Admin, KafkaMessage } from '../kafka/client.ts'
+import { type Admin, type KafkaMessage, outOfRange } from '../kafka/client.ts'
 import { toSourceRecord } from '../kafka/record.ts'
 import { StopError } from './outcome.ts'
 import type { Batch, Step } from './stage.ts'
@@ -60,7 +60,7 @@ export async function checkContinuity(
 }
 
 /** Throws if the log does not have `begin` any more, or not yet. */
-export async function checkRetention(admin: Admin, topic: string, partition: number, begin: number): Promise<void> {
+async function checkRetention(admin: Admin, topic: string, partition: number, begin: number): Promise<void> {
   const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
   const [low, high] = [Number(bounds?.low), Number(bounds?.high)]
   const where = `${topic}/${partition}`
@@ -73,5 +73,19 @@ export async function checkRetention(admin: Admin, topic: string, partition: num
     throw new StopError(
       `${where}: the committed offset ${begin} lies beyond the end of the log, ${high}: the topic was made anew or lost records`,
     )
+  }
+}
+
+/** An offset out of range is named with the range; anything else is what kafkajs said. */
+export async function explainCrash(admin: Admin, group: string, error: Error): Promise<Error> {
+  const lost = outOfRange(error)
+  if (!lost) return error
+  try {
+    const [topic] = await admin.fetchOffsets({ groupId: group, topics: [lost.topic] })
+    const committed = topic?.partitions.find(({ partition }) => partition === lost.partition)?.offset
+    await checkRetention(admin, lost.topic, lost.partition, Number(committed))
+    return error
+  } catch (explained) {
+    return explained as Error
   }
 }
