@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import { alipayPlusPath, alipayPlusRequest, bluePayRequest, send, startGateway, verdictOf } from './gateway-under-test.ts'
 import { headersOf, requestBytes, sendRaw, speak } from './raw-http.ts'
+import { keyPair } from './signing.ts'
 
 const request = () => {
   const signed = alipayPlusRequest()
@@ -20,6 +21,11 @@ async function hold(port: number, text: string | Buffer = ''): Promise<Socket> {
   await opened(socket)
   if (text.length > 0) socket.write(text)
   return socket
+}
+
+async function honestlyServed(t: { equal: (a: unknown, b: unknown, why: string) => unknown }, gateway: { port: number }) {
+  const { reply } = await sendRaw(gateway.port, request())
+  t.equal(reply && verdictOf(reply), 'S SUCCESS', 'an honest sender is served')
 }
 
 t.test('I16 a body beyond 64 KiB: 413, with a length, in chunks, or announced; the last allowed byte is accepted', async (t) => {
@@ -55,7 +61,7 @@ t.test('I16 a body beyond 64 KiB: 413, with a length, in chunks, or announced; t
 t.test('I16 slow headers, slow bodies and silence: 408 and closed, within the deadlines', async (t) => {
   const gateway = await startGateway({ limits: { headersTimeoutMs: 200, requestTimeoutMs: 400 } })
   t.teardown(gateway.close)
-  const [head, body] = [request().subarray(0, -10), request()]
+  const head = request().subarray(0, -10)
   const slow = { silence: '', 'half a header': 'POST / HT', 'half the headers': head.subarray(0, 100), 'half a body': head }
   for (const [name, text] of Object.entries(slow)) {
     const { replies, closed } = await speak(gateway.port, (socket) => socket.write(text))
@@ -63,7 +69,7 @@ t.test('I16 slow headers, slow bodies and silence: 408 and closed, within the de
     if (name !== 'silence') t.equal(replies.length, 1, `${name}: told why`)
   }
   t.equal(gateway.intake.inFlightBytes(), 0)
-  t.equal((await sendRaw(gateway.port, body)).reply?.status, 200, 'an honest sender is served')
+  await honestlyServed(t, gateway)
 })
 
 t.test('I16 a body in chunks of one byte costs hundreds of times its size: cut off', async (t) => {
@@ -88,11 +94,43 @@ t.test('I16 sockets held open: when connections run out, the longest waiting goe
   const held = []
   for (let n = 0; n < 60; n++)
     held.push(await hold(gateway.port, n % 3 === 0 ? 'POST / HTTP/1.1\r\nX: ' : n % 3 === 1 ? request().subarray(0, -5) : ''))
-  t.equal((await sendRaw(gateway.port, request())).reply?.status, 200)
+  await honestlyServed(t, gateway)
   await Promise.all(held.slice(0, 20).map(closed))
   t.equal(held.slice(-30).filter((socket) => socket.destroyed).length, 0, 'not the latest ones')
   t.match(await gateway.registry.metrics(), /gateway_connections_cut_total\{reason="too-many"\} 2\d/)
   for (const socket of held) socket.destroy()
+})
+
+t.test('I16 connections that were served and then stay open can go, too; requests that wait for Kafka cannot', async (t) => {
+  const kafka = Promise.withResolvers<void>()
+  let waiting = 0
+  const gateway = await startGateway({
+    limits: { maxConnections: 10 },
+    publish: async () => {
+      waiting++
+      await kafka.promise
+      return { partition: 0, offset: '0' }
+    },
+  })
+  t.teardown(gateway.close)
+  const forged = alipayPlusRequest({ pair: keyPair('forger') })
+  const answered = requestBytes({ target: forged.path, headers: headersOf(forged), body: forged.body })
+  const idle = []
+  for (let n = 0; n < 10; n++) {
+    const socket = await hold(gateway.port, answered)
+    await new Promise((resolve) => socket.once('data', resolve))
+    idle.push(socket)
+  }
+  const inHand = Array.from({ length: 10 }, () => sendRaw(gateway.port, request()))
+  await Promise.all(idle.map(closed))
+  while (waiting < 10) await new Promise((resolve) => setTimeout(resolve, 5))
+  t.equal((await sendRaw(gateway.port, request())).reply, undefined, 'there is nobody to close for an eleventh')
+  kafka.resolve()
+  const replies = await Promise.all(inHand)
+  t.same(
+    replies.map(({ reply }) => reply && verdictOf(reply)),
+    Array(10).fill('S SUCCESS'),
+  )
 })
 
 t.test('I16 one address cannot take the connections of all', async (t) => {
@@ -109,7 +147,7 @@ t.test('I16 one address cannot take the connections of all', async (t) => {
 })
 
 t.test('I16 unfinished bodies past the memory limit: the slowest are cut off, and an honest sender is served', async (t) => {
-  const gateway = await startGateway({ maxInFlightBytes: 1024 * 1024 })
+  const gateway = await startGateway({ maxInFlightBytes: 1024 * 1024, limits: { requestTimeoutMs: 600_000 } })
   t.teardown(gateway.close)
   const almost = requestBytes({
     target: alipayPlusPath,
@@ -122,7 +160,7 @@ t.test('I16 unfinished bodies past the memory limit: the slowest are cut off, an
   const held = []
   for (let n = 0; n < 40; n++) held.push(await hold(gateway.port, almost))
   await Promise.all(held.slice(0, 20).map(closed))
-  t.equal((await sendRaw(gateway.port, request())).reply?.status, 200)
+  await honestlyServed(t, gateway)
   t.ok(gateway.intake.inFlightBytes() <= 1024 * 1024 + 65_536 + 16_384, `${gateway.intake.inFlightBytes()} bytes`)
   for (const socket of held) socket.destroy()
 })

@@ -55,6 +55,11 @@ t.test('I21 pipelined requests: the first is served, the one behind it gets 400,
   t.same([pipelined.replies.map(({ status }) => status), pipelined.closed], [[200, 400], true])
   const flood = await speak(gateway.port, (socket) => socket.write(Buffer.concat(Array.from({ length: 50 }, request))))
   t.ok(flood.closed && flood.replies.length <= 2, 'a whole pipeline is cut off')
+  t.match(
+    await gateway.registry.metrics(),
+    /connections_cut_total\{reason="pipeline"\} 1\n/,
+    'at its third request, not answered one by one',
+  )
   const garbage = await speak(gateway.port, (socket) => socket.write(Buffer.concat([request(), Buffer.from('\u0000garbage')])))
   t.ok(garbage.closed && garbage.replies.every((reply) => verdictOf(reply) === 'S SUCCESS'), 'no error is mistaken for an answer')
 })

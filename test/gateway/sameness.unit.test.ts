@@ -1,7 +1,7 @@
 /** Row I11 of the hostile input matrix by the clock: loose, so that it is true of the code and not of the machine's mood. */
 import t from 'tap'
 import { alipayPlusPath, bluePayParam, clientId, pathId } from './gateway-under-test.ts'
-import { createRoutes } from './routes-under-test.ts'
+import { createRoutes, verifyingKey } from './routes-under-test.ts'
 import { keyPair, signAlipayPlus, signParam } from './signing.ts'
 
 const rounds = 1_500
@@ -39,6 +39,17 @@ t.test('Alipay+: a stop-watch does not tell an unknown client, an unknown key an
     'unknown key': check(clientId, '9'),
     'unknown client': check('SANDBOX_5YC47N2ZQHJ009999', '1'),
   })
+})
+
+t.test('Alipay+: not by a signature that is a number above the modulus either, which OpenSSL refuses at once', async (t) => {
+  const routes = createRoutes()
+  const value = encodeURIComponent(verifyingKey('alipayplus').modulus.toString('base64'))
+  const check = (client: string) => {
+    const signature = `algorithm=RSA256,keyVersion=1,signature=${value}`
+    const rawHeaders = ['Client-Id', client, 'Request-Time', '2025-02-20T08:51:49Z', 'Signature', signature]
+    return () => routes.alipayPlus(rawHeaders, Buffer.from('{}'))
+  }
+  sameWithin(t, { 'known client': check(clientId), 'unknown client': check('SANDBOX_5YC47N2ZQHJ009999') })
 })
 
 t.test('BluePay: a stop-watch does not tell an unknown account from a bad signature', async (t) => {
