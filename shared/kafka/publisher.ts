@@ -158,9 +158,10 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
           entry.settled = true
           live.delete(entry)
           queuedBytes -= bytes
-          if (!(result instanceof PublishError)) return resolve(result)
-          refused = true
-          reject(result)
+          if (result instanceof PublishError) {
+            refused = true
+            reject(result)
+          } else resolve(result)
         }
         live.add(entry)
         signal?.addEventListener('abort', () => settle(new PublishError('aborted')), { once: true })
