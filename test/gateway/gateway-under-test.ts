@@ -68,24 +68,21 @@ const neverOverloaded: Suspects = { ...createSuspects(), overloaded: () => false
 
 export async function startGateway(settings: Settings = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
-  const file = join(folder, 'accounts', 'accounts.json')
-  mkdirSync(join(folder, 'accounts'))
+  const file = join(mkdirSync(join(folder, 'accounts'), { recursive: true }) as string, 'accounts.json')
   writeFileSync(file, JSON.stringify(settings.accounts ?? accountsFile()))
-
   const sealing = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const ring = (key: typeof sealing.publicKey) => ({ development: false, keys: [{ kid: 'k', activeFrom: 0, key }] })
   const identity = createIdentity(createSecretKey(Buffer.alloc(32, 7)))
   const published: RawRecord[] = []
-  const acknowledge = async (): Promise<Published> => ({ partition: 0, offset: String(published.length) })
-  const publish = settings.publish ?? acknowledge
+  const publish = settings.publish ?? (async (): Promise<Published> => ({ partition: 0, offset: '0' }))
   const logged: LogFields[] = []
   const note = (level: string) => (event: string, fields?: LogFields) =>
     void logged.push({ level, ...allowedOnly({ event, ...fields }) })
   const log: Log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
   const checks: number[] = []
   const registry = new Registry()
-  const { maxInFlightBytes = 64 * 1024 * 1024, allowedAddresses = '', trustedProxies = '', ratePerClient = 0 } = settings
-  const intake = createIntake({ maxInFlightBytes })
+  const { allowedAddresses = '', trustedProxies = '', ratePerClient = 0 } = settings
+  const intake = createIntake({ maxInFlightBytes: settings.maxInFlightBytes ?? 64 * 1024 * 1024 })
   const metrics = createMetrics(registry, intake.inFlightBytes)
   const isTrustedProxy = createAddressList('TRUSTED_PROXIES', trustedProxies)
   const isAllowed = createAddressList('ALLOWED_ADDRESSES', allowedAddresses)
