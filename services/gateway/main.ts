@@ -5,7 +5,7 @@ import { createPublisher } from '../../shared/kafka/publisher.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
 import { type Running, runService, type ServiceContext } from '../../shared/runtime/service.ts'
 import { createIdentity } from '../../shared/security/identity.ts'
-import { loadKeyRing, refuseDevelopmentKeys } from '../../shared/security/keys.ts'
+import { loadIdentityKey, loadKeyRing, refuseDevelopmentKeys } from '../../shared/security/keys.ts'
 import { createRawSealer } from '../../shared/security/seal-raw.ts'
 import { loadAccounts } from './accounts.ts'
 import { createApp } from './app.ts'
@@ -26,9 +26,7 @@ const stopGraceMs = 10_000
 async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext): Promise<Running> {
   const brokers = env.KAFKA_BROKERS.split(',')
   const recipients = loadKeyRing(env.RAW_PUBLIC_KEYS_FILE, 'public')
-  const identityKeys = loadKeyRing(env.IDENTITY_KEY_FILE, 'secret')
-  const [identityKey, another] = identityKeys.keys
-  if (!identityKey || another) throw new Error(`Key file ${env.IDENTITY_KEY_FILE} must hold exactly one key: ids do not rotate.`)
+  const identityKey = loadIdentityKey(env.IDENTITY_KEY_FILE)
   const load = () => {
     const accounts = loadAccounts(env.ACCOUNTS_FILE)
     refuseDevelopmentKeys(brokers, [{ name: env.ACCOUNTS_FILE, development: accounts.development }])
@@ -36,7 +34,7 @@ async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext
   }
   refuseDevelopmentKeys(brokers, [
     { name: env.RAW_PUBLIC_KEYS_FILE, development: recipients.development },
-    { name: env.IDENTITY_KEY_FILE, development: identityKeys.development },
+    { name: env.IDENTITY_KEY_FILE, development: identityKey.development },
   ])
   const accounts = load()
   for (const reason of accounts.warnings) log.warn('accounts-warning', { reason })
