@@ -1,66 +1,23 @@
-import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
-import t from 'tap'
-import { projectRoot } from '../../deploy/local/start-stack.ts'
-import { header } from '../../shared/contracts/headers.ts'
-import { readAll } from '../support/read-topic.ts'
+import t, { type Test } from 'tap'
 import { testStack } from '../support/topic-set.ts'
 import { waitFor } from '../support/wait-for.ts'
-import { startPipeline, temporaryFolder } from './pipeline.ts'
+import { startPipeline } from './pipeline.ts'
+import { type Accounts, accountsOf, developmentKeys, processed, simulate } from './simulation.ts'
 
-const operator = (...args: string[]) =>
-  promisify(execFile)(join(projectRoot, 'node_modules/.bin/node'), [join(projectRoot, 'services/operator/main.ts'), ...args])
-
-type Plan = { changes: { outcome: 'event' | 'dead-letter'; eventId?: string; acknowledged: number }[] }
-
-/** Keys, accounts and provider keys as `npm start` makes them. */
-async function developmentKeys() {
-  const keys = join(temporaryFolder(), 'keys')
-  await operator('keys', 'make', '--development', '--out', keys)
-  const file = (name: string) => join(keys, name)
-  const env = {
-    ACCOUNTS_FILE: file('accounts.yaml'),
-    RAW_PUBLIC_KEYS_FILE: file('raw.public.json'),
-    RAW_PRIVATE_KEYS_FILE: file('raw.private.json'),
-    CREDENTIAL_KEYS_FILE: file('credentials.json'),
-    IDENTITY_KEY_FILE: file('identity.json'),
-  }
-  return { keys, env }
+function checkAccounts(t: Test, accounts: Accounts, expected: string[]): void {
+  t.strictSame(accounts.eventIds.sort(), expected.sort(), 'one event for each distinct change')
+  t.equal(new Set(accounts.origins).size, accounts.raw, 'each raw record has an outcome')
+  t.equal(accounts.origins.length, accounts.raw, 'and only one: raw = events + duplicates + dead letters')
 }
 
 t.test(
   'a deduplicator killed in the middle of 2,000 notifications, and a Redis that forgets: nothing lost, nothing doubled',
   async (t) => {
     const { keys, env } = await developmentKeys()
-    const { set, gatewayUrl, services, startAnother } = await startPipeline(t, env)
-    const { topics } = set
-    const planFile = join(keys, 'plan.json')
-    const simulation = operator(
-      ...[
-        'simulate',
-        '--target',
-        gatewayUrl,
-        '--keys',
-        keys,
-        '--seed',
-        '11',
-        '--count',
-        '2000',
-        '--rate',
-        '250',
-        '--duplicates',
-        '0.3',
-      ],
-      ...['--plan-file', planFile, '--json'],
-    )
-    const processed = (service: { lines: () => Record<string, unknown>[] }) =>
-      service
-        .lines()
-        .filter(({ event }) => event === 'batch-processed')
-        .reduce((sum, { records }) => sum + Number(records), 0)
+    const pipeline = await startPipeline(t, env)
+    const { set, gatewayUrl, services, startAnother } = pipeline
+    const simulation = simulate(gatewayUrl, keys, { seed: 11, count: 2_000, rate: 250 })
 
     await waitFor('the deduplicator to be in the middle of it', () => processed(services.deduplicator) > 300)
     await services.deduplicator.kill()
@@ -68,38 +25,45 @@ t.test(
     await waitFor('the second one to be at work', () => processed(second) > 200, { timeoutMs: 60_000 })
     const redis = new Redis(testStack().redisUrl)
     t.teardown(() => redis.disconnect())
-    const claims = await redis.keys(`${set.prefix}d{*`)
-    await redis.del(...claims)
+    await redis.del(...(await redis.keys(`${set.prefix}d{*`)))
     await second.kill()
     const third = await startAnother('deduplicator')
-    await simulation
 
-    const plan = JSON.parse(readFileSync(planFile, 'utf8')) as Plan
-    const acknowledged = plan.changes.filter((change) => change.acknowledged > 0)
-    const expected = acknowledged.flatMap(({ outcome, eventId }) => (outcome === 'event' && eventId ? [eventId] : []))
-    t.ok(expected.length > 1_000, 'there was something to lose')
-
-    const outcome = await waitFor(
-      'everything to be accounted for',
-      async () => {
-        const raw = await readAll(topics.raw.alipayplus, topics.raw.bluepay)
-        const events = await readAll(topics.events)
-        const duplicates = await readAll(topics.duplicates)
-        const dead = await readAll(topics.deadLetters.normalizer, topics.deadLetters.deduplicator)
-        return events.length + duplicates.length + dead.length >= raw.length && { raw, events, duplicates, dead }
-      },
-      { timeoutMs: 60_000 },
-    )
-    const { events } = outcome
-    t.strictSame(events.map(({ headers }) => headers[header.id]).sort(), expected.sort(), 'one event for each distinct change')
-    const origins = [...events, ...outcome.duplicates, ...outcome.dead].map(({ headers }) => headers[header.origin])
-    t.equal(new Set(origins).size, outcome.raw.length, 'each raw record has one outcome')
-    t.equal(origins.length, outcome.raw.length, 'raw = events + duplicates + dead letters')
+    const expected = await simulation
+    const accounts = await accountsOf(pipeline)
+    checkAccounts(t, accounts, expected)
+    t.ok(expected.length > 1_000 && accounts.duplicates.length > 300, 'there was something to lose and to double')
     t.ok(
-      third.lines().some(({ event }) => event === 'claims-rebuilt') ||
-        second.lines().some(({ event }) => event === 'claims-rebuilt'),
+      [second, third].some((service) => service.lines().some(({ event }) => event === 'claims-rebuilt')),
       'the claims were made anew',
     )
-    t.ok(outcome.duplicates.length > 300, 'there was something to double')
   },
 )
+
+t.test('a normalizer and a deduplicator that hang, are replaced, and wake up late: nothing lost, nothing doubled', async (t) => {
+  const { keys, env } = await developmentKeys()
+  const pipeline = await startPipeline(t, env)
+  const { gatewayUrl, services, startAnother } = pipeline
+  const simulation = simulate(gatewayUrl, keys, { seed: 12, count: 3_000, rate: 120 })
+
+  const hanging = [services.normalizer, services.deduplicator]
+  await waitFor('both to be in the middle of it', () => hanging.every((service) => processed(service) > 200))
+  for (const service of hanging) service.pause()
+  const replacements = [await startAnother('normalizer'), await startAnother('deduplicator')]
+  await waitFor('the replacements to be at work', () => replacements.every((service) => processed(service) > 100), {
+    timeoutMs: 60_000,
+  })
+  const before = hanging.map(processed)
+  for (const service of hanging) service.resume()
+  const assignments = () => hanging.map((service) => service.lines().filter(({ event }) => event === 'assigned').length)
+  await waitFor('the ones that hung to be in their group again', () => assignments().every((count) => count > 1), {
+    timeoutMs: 60_000,
+  })
+
+  const expected = await simulation
+  checkAccounts(t, await accountsOf(pipeline), expected)
+  t.ok(
+    hanging.some((service, index) => processed(service) > (before[index] as number)),
+    'and they work again',
+  )
+})
