@@ -32,6 +32,8 @@ export function createRebuild({ claims, windowMs, offsetAt, readRange, log }: De
     const goesOn = reason === 'behind' && detail >= oldest
     const from = goesOn ? detail : oldest
     if (!goesOn) await claims.beginEpoch(partition, epoch, from)
+    // A first start finds nothing known and nothing to make anew.
+    if (from === begin) return
     log.warn('claims-rebuilding', { reason, partition, from, upto: begin })
     let upto = from
     let records = 0

@@ -93,9 +93,8 @@ function createForgetful(prefix: string) {
 
 /** Timestamps wander: mostly forward by less than the window, sometimes back, sometimes far beyond it. */
 const steps = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: -120, max: 120 }), fc.constant(150))
-const logs = fc
-  .array(fc.record({ step: steps, id: fc.integer({ min: 1, max: ids }) }), { minLength: 1, maxLength: 40 })
-  .map((entries) => {
+const logsOf = (minLength: number) =>
+  fc.array(fc.record({ step: steps, id: fc.integer({ min: 1, max: ids }) }), { minLength, maxLength: 40 }).map((entries) => {
     let timestamp = Date.now()
     // Odd ids are creations, the even id above each is the cancellation of the same token.
     return entries.map(({ step, id }): LogRecord => {
@@ -108,8 +107,8 @@ const logs = fc
 const peaceful = ['commit', 'commit', 'commit', 'abort', 'abort', 'new-owner', 'zombie'] as const
 const forgetful = [...peaceful, 'wipe', 'save', 'restore'] as const
 type Action = { what: (typeof forgetful)[number]; size: number }
-const schedulesOf = (whats: readonly Action['what'][]) =>
-  fc.array(fc.record({ what: fc.constantFrom(...whats), size: fc.integer({ min: 1, max: 12 }) }), { maxLength: 60 })
+const schedulesOf = (whats: readonly Action['what'][], minLength = 0) =>
+  fc.array(fc.record({ what: fc.constantFrom(...whats), size: fc.integer({ min: 1, max: 12 }) }), { minLength, maxLength: 60 })
 
 async function run(log: LogRecord[], schedule: Action[], seen: Record<string, number>): Promise<Verdict[]> {
   const prefix = `t${randomUUID()}.`
@@ -149,7 +148,7 @@ t.test(
   async (t) => {
     const seen: Record<string, number> = {}
     await fc.assert(
-      fc.asyncProperty(logs, schedulesOf(peaceful), async (log, schedule) => {
+      fc.asyncProperty(logsOf(1), schedulesOf(peaceful), async (log, schedule) => {
         const judged = (await run(log, schedule, seen)).map(({ kind, holder, late }) => ({
           duplicateOf: kind === 'duplicate' ? holder : undefined,
           late,
@@ -168,7 +167,8 @@ t.test('and whatever Redis forgets, every verdict stays the same', async (t) => 
   const seen: Record<string, number> = {}
   rebuilt = 0
   await fc.assert(
-    fc.asyncProperty(logs, schedulesOf(forgetful), async (log, schedule) => {
+    // Long ones only: at the start of a log there is nothing to forget.
+    fc.asyncProperty(logsOf(15), schedulesOf(forgetful, 15), async (log, schedule) => {
       // After a rebuild a duplicate may name a later copy of its chain as holder, since the first one may lie before the window.
       const judged = (await run(log, schedule, seen)).map(({ kind, late }) => ({ duplicate: kind === 'duplicate', late }))
       const expected = judgeByRule(log, windowMs).map(({ duplicateOf, late }) => ({ duplicate: duplicateOf !== undefined, late }))
