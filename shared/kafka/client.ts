@@ -1,6 +1,6 @@
 /** The one place where a Kafka client is made. kafkajs stays behind `shared/kafka` and `shared/stage`. */
 import './guards.ts'
-import kafkajs, { type Kafka, type KafkaConfig, type logLevel } from 'kafkajs'
+import kafkajs, { type EachBatchPayload, type Kafka, type KafkaConfig, type logLevel } from 'kafkajs'
 import type { Env, kafkaEnv } from '../runtime/env.ts'
 import type { Log } from '../runtime/log.ts'
 
@@ -61,26 +61,28 @@ export const explicitPartitioner = () => (args: { message: { partition?: number 
   return args.message.partition
 }
 
-/** The Kafka error name at the bottom of a kafkajs error, if any: `INVALID_PRODUCER_EPOCH`, `MESSAGE_TOO_LARGE`, … */
+type ErrorLink = { name?: string; type?: string; topic?: string; partition?: number; cause?: unknown }
+
+/** An error of kafkajs and what caused it, from the outside in. */
+function* causesOf(error: unknown): Generator<ErrorLink> {
+  for (let at = error as ErrorLink | undefined, depth = 0; at && depth < 8; at = at.cause as ErrorLink | undefined, depth++)
+    yield at
+}
+
+/** The Kafka error name in a kafkajs error, if any: `INVALID_PRODUCER_EPOCH`, `MESSAGE_TOO_LARGE`, … */
 export function kafkaErrorType(error: unknown): string | undefined {
-  for (
-    let at = error as { type?: string; cause?: unknown } | undefined, depth = 0;
-    at && depth < 8;
-    at = at.cause as typeof at, depth++
-  ) {
-    if (at.type) return at.type
-  }
+  for (const { type } of causesOf(error)) if (type) return type
   return undefined
 }
 
 /** The partition whose fetch position the broker does not have (any more), if that is what ended a consumer. */
 export function outOfRange(error: unknown): { topic: string; partition: number } | undefined {
-  for (
-    let at = error as { name?: string; topic?: string; partition?: number; cause?: unknown } | undefined, depth = 0;
-    at && depth < 8;
-    at = at.cause as typeof at, depth++
-  ) {
-    if (at.name === 'KafkaJSOffsetOutOfRange') return { topic: at.topic as string, partition: at.partition as number }
+  for (const { name, topic, partition } of causesOf(error)) {
+    if (name === 'KafkaJSOffsetOutOfRange') return { topic: topic as string, partition: partition as number }
   }
   return undefined
 }
+
+/** Where the fetch of a batch began; kafkajs has it, and its types do not. */
+export const fetchedFrom = (batch: EachBatchPayload['batch']): number =>
+  Number((batch as unknown as { fetchedOffset: string }).fetchedOffset)

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import kafkajs, { type Consumer, type PartitionAssigner } from 'kafkajs'
-import type { Kafka } from './client.ts'
+import { fetchedFrom, type Kafka } from './client.ts'
 import { type SourceRecord, toSourceRecord } from './record.ts'
 
 export type Range = {
@@ -107,7 +107,7 @@ async function readAll({ kafka, topic, groupPrefix }: Reader, readings: Map<numb
         if (!reading || reading.settled) return
         const records = batch.messages.map((message) => toSourceRecord(topic, batch.partition, message))
         const end = Number(batch.lastOffset()) + 1
-        let begin = Number((batch as unknown as { fetchedOffset: string }).fetchedOffset)
+        let begin = fetchedFrom(batch)
         for (let index = 0; index < records.length; index += maxChunk) {
           const chunk = records.slice(index, index + maxChunk)
           const next = index + maxChunk < records.length ? (chunk.at(-1)?.offset as number) + 1 : end

@@ -4,7 +4,7 @@
  * ended; a new generation drops all slots, and each opens anew (which fences whatever the old one still has under way).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type EachBatchPayload, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
+import { type EachBatchPayload, fetchedFrom, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
 import { createSlotAssigner, overlappingSlots, slotOf } from '../kafka/slots.ts'
 import type { Running, ServiceContext } from '../runtime/service.ts'
 import { type Committed, createStageMetrics } from './metrics.ts'
@@ -106,7 +106,7 @@ export async function runStage(options: StageOptions): Promise<Running> {
         topic: batch.topic,
         partition: batch.partition,
         messages: batch.messages,
-        from: Number((batch as unknown as { fetchedOffset: string }).fetchedOffset),
+        from: fetchedFrom(batch),
         end: Number(batch.lastOffset()) + 1,
         lag: Number(batch.highWatermark) - Number(batch.lastOffset()) - 1,
         resolve: (offset) => {

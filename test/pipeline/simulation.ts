@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { projectRoot } from '../../deploy/local/start-stack.ts'
+import { keyFiles } from '../../deploy/local/pipeline.ts'
+import { mainOf, nodeBinary } from '../../deploy/local/run-operator.ts'
 import { header } from '../../shared/contracts/headers.ts'
 import type { SourceRecord } from '../../shared/stage/outcome.ts'
 import { readAll } from '../support/read-topic.ts'
@@ -11,22 +12,13 @@ import type { ServiceUnderTest } from '../support/service.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { type PipelineUnderTest, temporaryFolder } from './pipeline.ts'
 
-const operator = (...args: string[]) =>
-  promisify(execFile)(join(projectRoot, 'node_modules/.bin/node'), [join(projectRoot, 'services/operator/main.ts'), ...args])
+const operator = (...args: string[]) => promisify(execFile)(nodeBinary, [mainOf('operator'), ...args])
 
 /** Keys, accounts and provider keys as `npm start` makes them. */
 export async function developmentKeys() {
   const keys = join(temporaryFolder(), 'keys')
   await operator('keys', 'make', '--development', '--out', keys)
-  const file = (name: string) => join(keys, name)
-  const env = {
-    ACCOUNTS_FILE: file('accounts.yaml'),
-    RAW_PUBLIC_KEYS_FILE: file('raw.public.json'),
-    RAW_PRIVATE_KEYS_FILE: file('raw.private.json'),
-    CREDENTIAL_KEYS_FILE: file('credentials.json'),
-    IDENTITY_KEY_FILE: file('identity.json'),
-  }
-  return { keys, env }
+  return { keys, env: keyFiles(keys) }
 }
 
 type Plan = { changes: { outcome: 'event' | 'dead-letter'; eventId?: string; acknowledged: number }[] }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../deploy/local/free-ports.ts'
 import { type Exit, startOwned } from '../../deploy/local/owned-process.ts'
+import { mainOf, nodeBinary } from '../../deploy/local/run-operator.ts'
 import { projectRoot } from '../../deploy/local/start-stack.ts'
 import type { Teardown } from './topic-set.ts'
 import { waitFor } from './wait-for.ts'
@@ -36,8 +37,8 @@ export async function startService(t: Teardown, name: string, env: Record<string
   const probePort = await freePort()
   const owned = await startOwned({
     name,
-    command: join(projectRoot, 'node_modules/.bin/node'),
-    args: [join(projectRoot, 'services', name, 'main.ts')],
+    command: nodeBinary,
+    args: [mainOf(name)],
     env: { PATH: process.env.PATH, PROBE_PORT: String(probePort), ...env },
     logFile: join(projectRoot, '.local/test/logs', `${process.pid}-${++started}-${name}.log`),
   })
