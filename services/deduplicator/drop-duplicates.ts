@@ -1,6 +1,7 @@
 import { header } from '../../shared/contracts/headers.ts'
 import { formatPosition, type Topics } from '../../shared/contracts/topics.ts'
 import type { Duplicate, TokenEvent } from '../../shared/contracts/types.ts'
+import { failpoint } from '../../shared/runtime/failpoint.ts'
 import { deadLetter, emit, FencedError, type Outcome, type SourceRecord, StopError } from '../../shared/stage/outcome.ts'
 import type { Batch, Step } from '../../shared/stage/stage.ts'
 import { type Claims, ClaimsError, type Verdict } from './claims.ts'
@@ -31,9 +32,15 @@ export function createDropDuplicates({ claims, rebuild, topics, windowMs, findLa
       await mend(found.lack)
       found.mended()
     }
+    await failpoint('claims.looked')
     const last = known.get(partition)
     const request = { partition, begin, end, occurrences, ...(last?.end === begin ? { logTime: last.logTime } : {}) }
-    const { verdicts, logTime } = await claimOrRebuild(() => claims.claim(request), mend)
+    const { verdicts, logTime } = await claimOrRebuild(async () => {
+      const claiming = claims.claim(request)
+      await failpoint('claims.claiming')
+      return claiming
+    }, mend)
+    await failpoint('claims.claimed')
     known.set(partition, { end, logTime })
     return verdicts
   }

@@ -1,6 +1,7 @@
 /** Redis may forget anything: what it lost is read again from the source topic and claimed in order, before the batch goes on. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RangeReader } from '../../shared/kafka/range-reader.ts'
+import { failpoint } from '../../shared/runtime/failpoint.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import { type Claims, ClaimsError, type Occurrence } from './claims.ts'
 import { occurrenceOf } from './occurrence.ts'
@@ -35,6 +36,7 @@ export function createRebuild({ claims, windowMs, offsetAt, readRange, log }: De
     // A first start finds nothing known and nothing to make anew.
     if (from === begin) return
     log.warn('claims-rebuilding', { reason, partition, from, upto: begin })
+    await failpoint('rebuild.begun')
     let upto = from
     let records = 0
     let reportedAt = startedAt
@@ -44,8 +46,10 @@ export function createRebuild({ claims, windowMs, offsetAt, readRange, log }: De
       to: begin,
       signal,
       async onRecords(chunk, end) {
+        await failpoint('rebuild.read')
         const occurrences: Occurrence[] = chunk.map(occurrenceOf)
         await claims.fill({ partition, begin: upto, end, occurrences })
+        await failpoint('rebuild.filled')
         upto = end
         records += chunk.length
         if (Date.now() - reportedAt < progressMs) return

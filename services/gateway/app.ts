@@ -2,6 +2,7 @@
 import { METHODS } from 'node:http'
 import Router from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
+import { failpoint } from '../../shared/runtime/failpoint.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Identity } from '../../shared/security/identity.ts'
 import type { Accounts } from './accounts.ts'
@@ -63,6 +64,7 @@ export function createApp(options: AppOptions, firstAccounts: Accounts) {
       return refuse(taken.refused)
     }
     try {
+      await failpoint('gateway.received')
       const receivedAt = now()
       const verdict = route.check({ path: ctx.path, rawHeaders: ctx.req.rawHeaders, body: taken.body, receivedAt })
       if (verdict.kind === 'refused') {
@@ -72,11 +74,15 @@ export function createApp(options: AppOptions, firstAccounts: Accounts) {
       }
       const { notification } = verdict
       if ((notification.ageMs ?? 0) > staleMs) metrics.staleRequests.inc({ provider })
+      await failpoint('gateway.verified')
       const allowed = await withinRate(`${provider}/${notification.client}`)
       const result = allowed ? await keep(route, notification, taken.body, receivedAt) : 'rate-limited'
       if (result === 'accepted') metrics.seconds.observe({ provider }, (now() - receivedAt) / 1000)
+      await failpoint('gateway.kept')
       log.debug('notification', { provider, account: notification.account, outcome: result })
       end(ctx, provider, result, verdict.answer(result, now()))
+      // Not awaited: the answer is on its way while this waits.
+      void failpoint('gateway.answering')
     } finally {
       taken.release()
     }

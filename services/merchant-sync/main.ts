@@ -3,6 +3,7 @@ import { createKafka, createPartitionOf } from '../../shared/kafka/client.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
 import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
+import { failpoint } from '../../shared/runtime/failpoint.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { runStage } from '../../shared/stage/run-stage.ts'
 import type { Step } from '../../shared/stage/stage.ts'
@@ -34,6 +35,7 @@ await runService(
       },
     })
     await reader.caughtUp
+    await failpoint('registry.read')
     log.info('registry-read', { merchants: registry.merchants(), registryOffset: registry.offset() })
 
     const choosePartition = createPartitionOf()

@@ -5,6 +5,7 @@
  * Not idempotent on purpose: a retry may store a copy twice, and the deduplicator drops it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { failpoint } from '../runtime/failpoint.ts'
 import type { Log } from '../runtime/log.ts'
 import { createPartitionOf, explicitPartitioner, type Kafka, kafkaErrorType } from './client.ts'
 import { createLane, type Entry, halve, type Lane, partitionOf, succeeded, takeRequest } from './lane.ts'
@@ -126,7 +127,12 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
     const topicMessages = [...Map.groupBy(batch, ({ topic }) => topic)].map(([topic, messages]) => ({ topic, messages }))
     try {
       const byPartition = Map.groupBy(batch, partitionOf)
-      for (const { topicName, partition, errorCode, baseOffset } of await producer.sendBatch({ acks: -1, topicMessages })) {
+      await failpoint('publisher.sending')
+      const sending = producer.sendBatch({ acks: -1, topicMessages })
+      await failpoint('publisher.sent')
+      const answers = await sending
+      await failpoint('publisher.answered')
+      for (const { topicName, partition, errorCode, baseOffset } of answers) {
         if (errorCode !== 0 || baseOffset === undefined) continue
         byPartition.get(partitionOf({ topic: topicName, partition }))?.forEach((entry, index) => {
           entry.settle({ partition, offset: String(BigInt(baseOffset) + BigInt(index)) })

@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type EachBatchPayload, fetchedFrom, type Kafka, kafkaErrorType, sessionTimeoutMs } from '../kafka/client.ts'
 import { createSlotAssigner, overlappingSlots, slotOf } from '../kafka/slots.ts'
+import { failpoint } from '../runtime/failpoint.ts'
 import type { Running, ServiceContext } from '../runtime/service.ts'
 import { type Committed, createStageMetrics } from './metrics.ts'
 import { createSlot, type Slot } from './slot.ts'
@@ -102,6 +103,7 @@ export async function runStage(options: StageOptions): Promise<Running> {
     beat = heartbeat
     handlers++
     try {
+      await failpoint('stage.handed')
       await slotFor(batch.partition, mine).hand({
         topic: batch.topic,
         partition: batch.partition,

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Kafka, kafkaErrorType } from '../kafka/client.ts'
+import { failpoint } from '../runtime/failpoint.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Committed, summarize } from './metrics.ts'
 import { FencedError, StopError } from './outcome.ts'
@@ -70,12 +71,15 @@ export function createSlot(deps: SlotDeps): Slot {
 
   /** Fence first, then read what is committed: nothing of an older owner can be committed in between. */
   async function open(): Promise<Owner> {
+    await failpoint('slot.opening')
     const transactions = await openTransactions(kafka, group, deps.transactionalId, deps.alsoFence)
     try {
+      await failpoint('slot.fenced')
       const begins = new Map<string, number>()
       for (const { topic, partitions } of await admin.fetchOffsets({ groupId: group, topics: stage.sources })) {
         for (const { partition, offset } of partitions) begins.set(keyOf({ topic, partition }), Number(offset))
       }
+      await failpoint('slot.opened')
       return { transactions, begins }
     } catch (error) {
       await transactions.close()
@@ -86,11 +90,13 @@ export function createSlot(deps: SlotDeps): Slot {
   async function once({ transactions, begins }: Owner): Promise<void> {
     const taken = await takeAll(begins)
     if (taken.length === 0) return
+    await failpoint('slot.taken')
     const startedAt = performance.now()
     const failedAt = new Date().toISOString()
     const processed = await Promise.all(
       taken.map(({ batch }) => processBatch(stage, { ...batch, signal: dropped.signal }, failedAt)),
     )
+    await failpoint('slot.decided')
     if (dropped.signal.aborted) return
     const decidedAt = performance.now()
     const outputs = processed.flatMap((one) => one.outputs)

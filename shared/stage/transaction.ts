@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { explicitPartitioner, type Kafka, kafkaErrorType, type Producer } from '../kafka/client.ts'
+import { failpoint } from '../runtime/failpoint.ts'
 import type { PlacedRecord } from './process-batch.ts'
 
 export type SourceOffset = { topic: string; partition: number; offset: number }
@@ -44,15 +45,21 @@ export async function openTransactions(
   return {
     async commit(outputs, offsets) {
       const transaction = await producer.transaction()
+      await failpoint('transaction.begun')
       // Offsets first: once they are through, the previous transaction is settled, so adding partitions cannot meet CONCURRENT_TRANSACTIONS
       // in the middle of a send over several brokers, where it could not be retried safely.
       const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([topic, entries]) => ({
         topic,
         partitions: entries.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
       }))
-      await whileTransient(() => transaction.sendOffsets({ consumerGroupId: group, topics }))
+      const sendingOffsets = whileTransient(() => transaction.sendOffsets({ consumerGroupId: group, topics }))
+      await failpoint('transaction.offsets-sending')
+      await sendingOffsets
+      await failpoint('transaction.offsets-sent')
       for (const round of inRounds(outputs)) {
-        const answers = await transaction.sendBatch({ acks: -1, topicMessages: round })
+        const sending = transaction.sendBatch({ acks: -1, topicMessages: round })
+        await failpoint('transaction.outputs-sending')
+        const answers = await sending
         const answered = new Set(
           answers.filter(({ errorCode }) => errorCode === 0).map(({ topicName, partition }) => `${topicName}/${partition}`),
         )
@@ -61,7 +68,11 @@ export async function openTransactions(
           if (unanswered) throw new Error(`The broker did not answer for ${topic}/${unanswered.partition}`)
         }
       }
-      await transaction.commit()
+      await failpoint('transaction.outputs-sent')
+      const ending = transaction.commit()
+      await failpoint('transaction.ending')
+      await ending
+      await failpoint('transaction.ended')
     },
     close: () => producer.disconnect(),
   }
