@@ -9,7 +9,7 @@ import { readJsonObject, type Unreadable } from '../../shared/contracts/read-jso
 import type { Provider } from '../../shared/contracts/topics.ts'
 import type { EventTimes, TokenEvent, TokenState } from '../../shared/contracts/types.ts'
 import type { Checked } from '../../shared/contracts/validate.ts'
-import type { Credentials } from '../../shared/security/seal-credentials.ts'
+import type { Credentials } from '../../shared/security/open-credentials.ts'
 
 /** Why a record becomes a dead letter: a code to count by, and a sentence that names fields but never quotes a value. */
 export type Mistake = Unreadable | { reason: 'not-opened' | 'unknown-type' | 'missing-field' | 'invalid-field'; detail: string }

@@ -88,6 +88,14 @@ export function keyAt(ring: KeyRing, at: number): RingKey {
   return ring.keys.findLast((key) => key.activeFrom <= at) ?? (ring.keys[0] as RingKey)
 }
 
+/** A key id that no ring holds: wrong with the world (a key file is missing), never with the record. */
+export class UnknownKeyError extends Error {
+  override name = 'UnknownKeyError'
+  constructor(kid: string, what: string) {
+    super(`No key ${kid} to open ${what}: add it to the key file; nothing was skipped`)
+  }
+}
+
 /** Spelled out: `127.0.0.999` or `127.0.0.1.example` are names that a resolver may send anywhere. */
 function isLoopback(broker: string): boolean {
   const host = broker.replace(/:\d+$/, '')

@@ -3,24 +3,9 @@
  * bytes (P8). The context binds provider, account and event id: it does not open as another event's or account's.
  */
 import { createHmac, hkdfSync, type KeyObject } from 'node:crypto'
-import type { Provider } from '../contracts/topics.ts'
-import { decrypt, encodeHeader, encrypt, parse } from './jwe.ts'
+import { encodeHeader, encrypt } from './jwe.ts'
 import { type KeyRing, keyAt } from './keys.ts'
-import { UnknownKeyError } from './seal-raw.ts'
-
-/** What is sealed: only what was received is present. */
-export type Credentials = {
-  accessToken?: string
-  refreshToken?: string
-  authCode?: string
-  authState?: string
-  userId?: string
-  customerId?: string
-  userLoginId?: string
-}
-
-export type CredentialsContext = { provider: Provider; account: string; eventId: string }
-const contextOf = ({ provider, account, eventId }: CredentialsContext) => ['credentials', provider, account, eventId]
+import { type Credentials, type CredentialsContext, contextOf } from './open-credentials.ts'
 
 /**
  * Rotate before 2^32 seals under one key: the IV is 96 bits of an HMAC over kid, additional data and plaintext, under a key of its own
@@ -46,13 +31,3 @@ export function createCredentialSealer(ring: KeyRing) {
 export type CredentialSealer = ReturnType<typeof createCredentialSealer>
 
 const ivKey = (key: KeyObject) => Buffer.from(hkdfSync('sha256', key.export(), '', 'credentials synthetic iv', 32))
-
-/** Opens `sealed` of a TokenEvent. Undefined: altered, or another event's. Throws UnknownKeyError for an unknown kid. */
-export function openCredentials(ring: KeyRing, context: CredentialsContext, sealed: string): Credentials | undefined {
-  const parts = parse(sealed)
-  if (parts?.header.alg !== 'dir' || JSON.stringify(parts.header.ctx) !== JSON.stringify(contextOf(context))) return undefined
-  const entry = ring.keys.find(({ kid }) => kid === parts.header.kid)
-  if (!entry) throw new UnknownKeyError(parts.header.kid, 'credentials')
-  const plaintext = decrypt(parts, entry.key)
-  return plaintext && (JSON.parse(plaintext.toString('utf8')) as Credentials)
-}

@@ -15,7 +15,7 @@ import {
 } from 'node:crypto'
 import type { Provider } from '../contracts/topics.ts'
 import { decrypt, encodeHeader, encrypt, type Parts, parse } from './jwe.ts'
-import { type KeyRing, keyAt } from './keys.ts'
+import { type KeyRing, keyAt, UnknownKeyError } from './keys.ts'
 
 const alg = 'ECDH-ES+A256KW'
 const contentKeyLifeMs = 60 * 60 * 1000
@@ -72,14 +72,6 @@ export function createRawSealer(ring: KeyRing, now: () => number = Date.now) {
   }
 }
 export type RawSealer = ReturnType<typeof createRawSealer>
-
-/** A key id that no ring holds: wrong with the world (a key file is missing), never with the record. */
-export class UnknownKeyError extends Error {
-  override name = 'UnknownKeyError'
-  constructor(kid: string, what: string) {
-    super(`No key ${kid} to open ${what}: add it to the key file; nothing was skipped`)
-  }
-}
 
 /** Opens raw records. Undefined: not ours, altered, or another provider's or account's. Throws UnknownKeyError for an unknown kid. */
 export function createRawOpener(ring: KeyRing) {

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { compactDecrypt } from 'jose'
 import t from 'tap'
 import type { KeyRing } from '../../shared/security/keys.ts'
-import { type CredentialsContext, createCredentialSealer, openCredentials } from '../../shared/security/seal-credentials.ts'
+import { type CredentialsContext, openCredentials } from '../../shared/security/open-credentials.ts'
+import { createCredentialSealer } from '../../shared/security/seal-credentials.ts'
 import { loadTestKeys } from '../fixtures/keys.ts'
 
 const ring = loadTestKeys(t.testdir()).credentials
