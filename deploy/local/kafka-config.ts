@@ -1,9 +1,12 @@
-/** One node of the laptop's Kafka: its number from 1, and its ports on 127.0.0.1. */
-export type KafkaNode = { id: number; port: number; controllerPort: number }
+/**
+ * One node of the laptop's Kafka: its number from 1, and its ports on 127.0.0.1. Behind a proxy it has a second listener, which sends
+ * clients to the proxy's port: who asks there where the brokers are is told the proxies of all of them.
+ */
+export type KafkaNode = { id: number; port: number; controllerPort: number; proxied?: { port: number; proxyPort: number } }
 
 const host = '127.0.0.1'
 
-export const brokerList = (nodes: KafkaNode[]) => nodes.map(({ port }) => `${host}:${port}`).join(',')
+export const brokerList = (nodes: { port: number }[]) => nodes.map(({ port }) => `${host}:${port}`).join(',')
 
 /** The server.properties of one node of a cluster where every node is broker and controller. Pure. */
 export function kafkaConfig(node: KafkaNode, nodes: KafkaNode[], dataDir: string): string {
@@ -13,9 +16,7 @@ export function kafkaConfig(node: KafkaNode, nodes: KafkaNode[], dataDir: string
     'process.roles': 'broker,controller',
     'node.id': node.id,
     'controller.quorum.voters': nodes.map(({ id, controllerPort }) => `${id}@${host}:${controllerPort}`).join(','),
-    listeners: `PLAINTEXT://${host}:${node.port},CONTROLLER://${host}:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${host}:${node.port}`,
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    ...listeners(node),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': dataDir,
@@ -33,6 +34,15 @@ export function kafkaConfig(node: KafkaNode, nodes: KafkaNode[], dataDir: string
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
+}
+
+function listeners({ port, controllerPort, proxied }: KafkaNode): Record<string, string> {
+  const second = (at: number) => `,PROXIED://${host}:${at}`
+  return {
+    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}${proxied ? second(proxied.port) : ''}`,
+    'advertised.listeners': `PLAINTEXT://${host}:${port}${proxied ? second(proxied.proxyPort) : ''}`,
+    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${proxied ? ',PROXIED:PLAINTEXT' : ''}`,
+  }
 }
 
 /** 50-partition internal topics, a 3 s wait for group members, a 10 s look at timed-out transactions and large buffers are the defaults. */

@@ -8,7 +8,14 @@ import { javaVersion, kafkaClassPath } from './kafka-jars.ts'
 import { explainDeath, type OwnedProcess, startOwned, untilReady } from './owned-process.ts'
 import { quietKafka } from './topics.ts'
 
-export type LocalKafka = { brokers: string; nodes: OwnedProcess[]; stop: () => Promise<void> }
+export type LocalKafka = {
+  brokers: string
+  /** The process of each node, by its id; of one that was started again, the new one. */
+  nodes: ReadonlyMap<number, OwnedProcess>
+  /** Starts a node again that has ended, on its data, and waits until it serves. Its log is a new file. */
+  startNode: (id: number) => Promise<OwnedProcess>
+  stop: () => Promise<void>
+}
 
 type Options = {
   /** Jars and class archive, shared by all stacks of this clone. */
@@ -35,9 +42,11 @@ export async function startKafka({ programDir, dataDir, logDir, nodes, log }: Op
   const classPath = await kafkaClassPath(programDir, log)
   mkdirSync(dataDir, { recursive: true })
   const clusterId = keepClusterId(join(dataDir, 'cluster-id'))
-  const startNode = async (node: KafkaNode): Promise<OwnedProcess> => {
+  const running = new Map<number, OwnedProcess>()
+  let restarts = 0
+  const launch = async (node: KafkaNode, again = ''): Promise<OwnedProcess> => {
     const name = nodes.length > 1 ? `Kafka node ${node.id}` : 'Kafka'
-    const logFile = join(logDir, nodes.length > 1 ? `kafka-${node.id}.log` : 'kafka.log')
+    const logFile = join(logDir, `${nodes.length > 1 ? `kafka-${node.id}` : 'kafka'}${again}.log`)
     const config = join(dataDir, `node-${node.id}.properties`)
     const nodeData = join(dataDir, `node-${node.id}`)
     writeFileSync(config, kafkaConfig(node, nodes, nodeData))
@@ -54,28 +63,39 @@ export async function startKafka({ programDir, dataDir, logDir, nodes, log }: Op
     const archiving = `${archive}.${process.pid}.tmp`
     const kafka = await java(makeArchive ? [`-XX:ArchiveClassesAtExit=${archiving}`] : cached, ['kafka.Kafka', config])
     if (makeArchive) void kafka.exited.then(({ signal }) => keepArchive(archiving, archive, signal === null))
+    running.set(node.id, kafka)
+    return kafka
+  }
+  const startNode = async (id: number) => {
+    const node = nodes.find((node) => node.id === id)
+    if (!node) throw new Error(`Kafka has no node ${id}: its nodes are ${nodes.map((node) => node.id).join(', ')}.`)
+    if (running.get(id)?.exit() === undefined) throw new Error(`Kafka node ${id} still runs: stop it before it is started again.`)
+    const kafka = await launch(node, `-restart-${++restarts}`)
+    await untilServing(kafka)
     return kafka
   }
 
-  const started = await Promise.all(nodes.map(startNode))
   const stop = async () => {
-    await Promise.all(started.map((node) => node.stop(stopGraceMs)))
+    await Promise.all([...running.values()].map((node) => node.stop(stopGraceMs)))
   }
   try {
-    for (const node of started) {
-      await untilReady(node, () => node.output().includes('Kafka Server started'), {
-        timeoutMs: startTimeoutMs,
-        explain: (why) => explainDeath(node, why),
-      })
-    }
+    await Promise.all(nodes.map((node) => launch(node)))
+    for (const node of running.values()) await untilServing(node)
     const brokers = brokerList(nodes)
     await warmUp(brokers, nodes.length)
-    return { brokers, nodes: started, stop }
+    return { brokers, nodes: running, startNode, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
+
+/** Its last word at the start comes once the controller lets clients in, so for a killed node after the end of its old session. */
+const untilServing = (node: OwnedProcess) =>
+  untilReady(node, () => node.output().includes('Kafka Server started'), {
+    timeoutMs: startTimeoutMs,
+    explain: (why) => explainDeath(node, why),
+  })
 
 /** All nodes of a cluster are formatted with the same id. A leading dash would look like an option. */
 function keepClusterId(file: string): string {

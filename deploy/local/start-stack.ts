@@ -62,7 +62,7 @@ export async function startStack({ dir, reset = false, log, external = {}, onDea
       const programDir = join(programsDir, 'kafka')
       const started = await startKafka({ programDir, dataDir: join(dataDir, 'kafka'), logDir, nodes, log })
       stops.push(started.stop)
-      for (const node of started.nodes) void watch(node)
+      for (const node of started.nodes.values()) void watch(node)
       return started.brokers
     }
     const redis = async () => {

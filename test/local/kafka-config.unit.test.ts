@@ -45,3 +45,13 @@ t.test('nothing listens beyond loopback', async (t) => {
       /^PLAINTEXT:\/\/127\.0\.0\.1:\d+,CONTROLLER:\/\/127\.0\.0\.1:\d+$/,
     )
 })
+
+t.test('a node behind a proxy sends clients of its second listener to the proxy, and the others on as before', async (t) => {
+  const node = { id: 1, port: 9001, controllerPort: 9101, proxied: { port: 9201, proxyPort: 9301 } }
+  t.match(settingsOf(kafkaConfig(node, [node], '/data')), {
+    listeners: 'PLAINTEXT://127.0.0.1:9001,CONTROLLER://127.0.0.1:9101,PROXIED://127.0.0.1:9201',
+    'advertised.listeners': 'PLAINTEXT://127.0.0.1:9001,PROXIED://127.0.0.1:9301',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+  })
+})
