@@ -1,3 +1,4 @@
+import { createRegistry } from '../../shared/contracts/registry.ts'
 import { groupId, topicNames } from '../../shared/contracts/topics.ts'
 import { createKafka, createPartitionOf } from '../../shared/kafka/client.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
@@ -6,10 +7,8 @@ import { readEnv } from '../../shared/runtime/env.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { runStage } from '../../shared/stage/run-stage.ts'
-import type { Step } from '../../shared/stage/stage.ts'
 import { merchantSyncEnv } from './env.ts'
-import { fanOut } from './fan-out.ts'
-import { createRegistry } from './registry.ts'
+import { createFanOut } from './fan-out.ts'
 
 await runService(
   'merchant-sync',
@@ -22,7 +21,9 @@ await runService(
     const partitions = await facts.partitionCount(topics.syncs)
     await facts.close()
 
-    // The whole registry before the first event: an event decided by half of it would miss merchants.
+    // The whole registry before the first event: an event decided by half of it would miss merchants. What any process has decided by was in
+    // the topic before this one began to read, so a batch that comes again is never decided by an older version than before a restart.
+    const readAt = performance.now()
     const registry = createRegistry()
     const reader = await readTopics({
       kafka,
@@ -36,11 +37,12 @@ await runService(
     })
     await reader.caughtUp
     await failpoint('registry.read')
-    log.info('registry-read', { merchants: registry.merchants(), registryOffset: registry.offset() })
+    const durationMs = Math.round(performance.now() - readAt)
+    log.info('registry-read', { merchants: registry.entries().size, registryOffset: registry.offset(), durationMs })
 
     const choosePartition = createPartitionOf()
-    const deps = { topics, registry, partitionOf: (key: string) => choosePartition(key, partitions) }
-    const step: Step = { decide: async ({ records }) => records.map((record) => fanOut(record, deps)) }
+    const partitionOf = (key: string) => choosePartition(key, partitions)
+    const step = createFanOut({ topics, registry, partitionOf, quietMs: reader.quietMs })
     const stage = {
       name: 'merchant-sync' as const,
       sources: [topics.events],

@@ -229,7 +229,7 @@ export interface MerchantSync {
 }
 
 /**
- * Which events a merchant wants, and where.
+ * Which events a merchant wants, and where: an event must pass every filter that is there. Two that match one event give two syncs.
  */
 export interface Subscription {
   /**
@@ -252,6 +252,14 @@ export interface Subscription {
    * Providers wanted; absent: all.
    */
   providers?: EventProvider[]
+  /**
+   * alipayplus: ids of the wallets wanted, as in an event's pspId; absent: all. Not names: those come only with token.created, and a filter by name would miss every cancellation. An event without pspId does not match, nor does any of bluepay.
+   */
+  wallets?: string[]
+  /**
+   * bluepay: codes of the payment channels wanted, as in an event's channel.code, for instance PH_GCASH_DIRECT_DEBIT; absent: all. An event without channel does not match, so none of alipayplus does.
+   */
+  channels?: string[]
 }
 
 /**

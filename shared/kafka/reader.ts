@@ -6,6 +6,8 @@ import { type SourceRecord, toSourceRecord } from './record.ts'
 export type Reader = {
   /** Resolves when every record that was there at the start has been handed over (at once for `from: 'end'`). Rejects if the reader dies. */
   caughtUp: Promise<void>
+  /** Milliseconds since Kafka last answered a fetch, empty or not: how old what was read may be. It answers several times a second. */
+  quietMs: () => number
   stop: () => Promise<void>
 }
 
@@ -35,6 +37,7 @@ export async function readTopics({
   /** Where the next record of each partition is. Nothing is committed, so this is the only memory of it when the consumer joins again. */
   const places = new Map<string, { topic: string; partition: number; next: number }>()
   let stopped = false
+  let answeredAt = performance.now()
   try {
     for (const topic of topics) {
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
@@ -73,6 +76,9 @@ export async function readTopics({
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
     reached(payload.topic, payload.partition, Number(payload.lastOffset) + 1),
   )
+  consumer.on(consumer.events.FETCH, () => {
+    answeredAt = performance.now()
+  })
   // kafkajs forgets every position when it joins again, and would begin anew.
   consumer.on(consumer.events.GROUP_JOIN, () => {
     for (const { topic, partition, next } of places.values()) consumer.seek({ topic, partition, offset: String(next) })
@@ -100,6 +106,7 @@ export async function readTopics({
   })
   return {
     caughtUp,
+    quietMs: () => performance.now() - answeredAt,
     async stop() {
       stopped = true
       await consumer.disconnect()

@@ -8,6 +8,8 @@ export type TopicFacts = {
   bounds: (topic: string, partition: number) => Promise<{ low: number; high: number }>
   /** First offset with this timestamp or a later one; the end of the log if there is none. */
   offsetAt: (topic: string, partition: number, timestamp: number) => Promise<number>
+  /** Where a consumer group goes on; -1 if it has committed nothing. */
+  committedOffset: (group: string, topic: string, partition: number) => Promise<number>
   /** Milliseconds; Infinity when kept for ever. */
   retentionMs: (topic: string) => Promise<number>
   close: () => Promise<void>
@@ -30,6 +32,10 @@ export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
       const found = (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)).find((entry) => entry.partition === partition)
       if (!found) throw new Error(`${topic} has no partition ${partition}`)
       return Number(found.offset)
+    },
+    async committedOffset(groupId, topic, partition) {
+      const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] })
+      return Number(committed?.partitions.find((entry) => entry.partition === partition)?.offset ?? -1)
     },
     async retentionMs(topic) {
       const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }]

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { fanOut } from '../../services/merchant-sync/fan-out.ts'
-import { createRegistry } from '../../services/merchant-sync/registry.ts'
+import { createFanOut, fanOut } from '../../services/merchant-sync/fan-out.ts'
+import { createRegistry } from '../../shared/contracts/registry.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import type { Merchant, MerchantSync, TokenEvent } from '../../shared/contracts/types.ts'
 import { checkMerchantSync } from '../../shared/contracts/validate.ts'
@@ -16,6 +16,7 @@ const eventOf = (overrides: Partial<TokenEvent> = {}): TokenEvent => ({
   account: 'client-1',
   merchantId: 'shop',
   authClientId: 'client-1',
+  pspId: 'psp-1',
   token: { ref: id('b'), status: 'active' },
   times: { receivedAt: '2026-01-01T00:00:00.000Z', zoneAssumed: false },
   raw: { type: 'TOKEN_CREATED' },
@@ -35,17 +36,19 @@ const registryOf = (...merchants: Merchant[]) => {
   return registry
 }
 
+const position = {
+  topic: topics.events,
+  partition: 1,
+  offset: 9,
+  timestamp: 1,
+  key: Buffer.from('key'),
+  headers: { origin: 'raw/1/2' },
+}
 const fan = (registry: ReturnType<typeof createRegistry>, event: unknown) => {
-  const source = {
-    topic: topics.events,
-    partition: 1,
-    offset: 9,
-    timestamp: 1,
-    key: Buffer.from('key'),
-    value: Buffer.from(JSON.stringify(event)),
-    headers: { origin: 'raw/1/2' },
-  }
-  return fanOut(source, { topics, registry, partitionOf: (key) => key.length })
+  return fanOut(
+    { ...position, value: Buffer.from(JSON.stringify(event)) },
+    { topics, registry, partitionOf: (key) => key.length },
+  )
 }
 const syncsOf = (outcome: ReturnType<typeof fan>): MerchantSync[] =>
   outcome.kind === 'emit' ? outcome.records.map(({ value }) => JSON.parse(String(value))) : []
@@ -82,13 +85,16 @@ t.test('an event goes to every enabled subscription of the merchants it concerns
   t.end()
 })
 
-t.test('filters by type and provider; an absent filter matches all', (t) => {
+t.test('filters decide per subscription', (t) => {
   const cases: [Partial<Merchant['subscriptions'][number]>, number][] = [
     [{ types: ['token.created', 'token.canceled'] }, 1],
     [{ types: ['token.canceled'] }, 0],
     [{ providers: ['alipayplus'] }, 1],
     [{ providers: ['bluepay'] }, 0],
     [{ types: ['token.created'], providers: ['bluepay'] }, 0],
+    [{ wallets: ['psp-1'] }, 1],
+    [{ wallets: ['psp-2'] }, 0],
+    [{ channels: ['PH_GCASH_DIRECT_DEBIT'] }, 0],
   ]
   for (const [filter, expected] of cases) {
     t.equal(syncsOf(fan(registryOf(subscribed('shop', filter)), eventOf())).length, expected, JSON.stringify(filter))
@@ -130,7 +136,17 @@ t.test('the registry follows its topic: replaced, removed, and a mistake leaves 
   t.equal(syncsOf(fan(registry, eventOf({ merchantId: 'x' }))).length, 0, 'the old auth client is forgotten')
   t.equal(syncsOf(fan(registry, eventOf({ merchantId: 'x', authClientId: 'client-9' }))).length, 1)
   apply(5, 'shop', null)
-  t.equal(registry.merchants(), 0)
+  t.equal(registry.entries().size, 0)
   t.equal(fan(registry, eventOf()).kind, 'drop')
   t.end()
+})
+
+t.test('a registry that could not be followed for half a minute decides nothing: the batch waits', async (t) => {
+  let quiet = 29_000
+  const step = createFanOut({ topics, registry: registryOf(subscribed('shop')), partitionOf: () => 0, quietMs: () => quiet })
+  const records = [{ ...position, value: Buffer.from(JSON.stringify(eventOf())) }]
+  const batch = { topic: topics.events, partition: 1, records, begin: 9, end: 10 }
+  t.match(await step.decide(batch), [{ kind: 'emit' }])
+  quiet = 31_000
+  await t.rejects(step.decide(batch), { message: /merchants\.v1 could not be read for 31 s/ })
 })

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { demonstrationMerchants } from '../../services/operator/keys/demonstration.ts'
+import { appendRecords } from '../../shared/kafka/append.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
 import { createTopicSet, type TopicSet, testStack } from '../support/topic-set.ts'
 import { type Around, operator, temporaryFolder } from './operator-under-test.ts'
@@ -46,7 +47,7 @@ t.test('put adds, changes and leaves alone; list shows the latest; remove remove
   const reordered = fileOf('reordered.json', { subscriptions: one.subscriptions, name: 'One', merchantId: 'M-1' })
   const changed = { ...two, name: 'Two' }
   const again = await run(['put', reordered, '-'], { input: JSON.stringify(changed) })
-  t.match(again, { code: 0, out: 'M-1: unchanged\nM-2: changed\n' })
+  t.match(again, { code: 0, out: 'M-1: unchanged\nM-2: changed (/name)\n' })
   t.match(await run(['put', reordered]), { code: 0, out: 'M-1: unchanged\n' })
 
   const listed = await run(['list', '--json'])
@@ -144,4 +145,73 @@ t.test('without its topic the registry says how to make it', async (t) => {
     code: 1,
     err: /Topic test-nowhere\.merchants\.v1 is missing.*operator topics apply/,
   })
+})
+
+t.test('import writes what differs and counts it, export gives what import reads, diff says what import would do', async (t) => {
+  const { set, run } = await setUp(t)
+  const entries = Array.from({ length: 2_500 }, (_, index) =>
+    entry(`M-${String(index).padStart(4, '0')}`, { name: `Shop ${index}` }),
+  )
+  const file = fileOf('many.jsonl', entries.map((one) => JSON.stringify(one)).join('\n'))
+  t.match(await run(['diff', file]), { code: 1, out: /2500 entries: 2500 would be added, 0 changed, 0 unchanged/ })
+  t.match(await run(['import', file, '--dry-run']), { code: 0, out: /2500 would be added/ })
+  t.match(await run(['import', file]), { code: 0, out: '2500 entries: 2500 added, 0 changed, 0 unchanged.\n' })
+  t.match(await run(['diff', file]), { code: 0, out: '2500 entries: 0 would be added, 0 changed, 2500 unchanged.\n' })
+  t.match(await run(['import', file]), { code: 0, out: /2500 unchanged/ })
+  t.equal((await recordsOf(set, set.topics.merchants)).length, 2_500, 'a second import writes nothing')
+
+  const exported = (await run(['export'])).out
+  t.same(
+    exported
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+    entries,
+  )
+  t.match(await run(['diff', '-'], { input: exported }), { code: 0 })
+  t.match(await run(['diff', fileOf('changed.json', [{ ...entries[7], name: 'New' }, entries[8]])]), {
+    code: 1,
+    out: 'M-0007: changed (/name)\n2 entries: 0 would be added, 1 changed, 1 unchanged.\n2498 registered merchants are not in the files',
+  })
+
+  const audits = (await recordsOf(set, set.topics.audit)).map(({ key, value }) => [key, (value as { changes: unknown }).changes])
+  t.same(audits, [['merchants import', { added: 2_500, changed: 0, removed: 0, unchanged: 0 }]], 'too many for one audit record')
+})
+
+t.test('subscriptions are switched off and on; history has every version, as syncs record it', async (t) => {
+  const { set, run } = await setUp(t)
+  const two = {
+    merchantId: 'M-1',
+    subscriptions: [
+      { id: 'shop', enabled: true },
+      { id: 'desk', enabled: true, types: ['token.canceled'] },
+    ],
+  }
+  t.match(await run(['put', fileOf('two.json', two)]), { out: /Warning: M-1: subscriptions shop and desk overlap/ })
+  t.match(await run(['disable', 'M-1', 'desk', '--dry-run']), {
+    code: 0,
+    out: 'M-1: would be changed (/subscriptions/1/enabled)\n',
+  })
+  t.match(await run(['disable', 'M-1', 'desk']), { code: 0, out: 'M-1: changed (/subscriptions/1/enabled)\n' })
+  t.match(await run(['disable', 'M-1', 'desk']), { code: 0, out: 'M-1: unchanged\n' })
+  t.match(await run(['disable', 'M-1']), { code: 0, out: 'M-1: changed (/subscriptions/0/enabled)\n' })
+  t.match(await run(['enable', 'M-1', 'shop']), { code: 0 })
+  t.match(await run(['enable', 'M-1', 'till']), { code: 1, err: /M-1 has no subscription till; it has: shop, desk/ })
+  t.match(await run(['enable', 'M-9']), { code: 1, err: /Not in the registry: M-9/ })
+  await appendRecords(set.kafka, [{ topic: set.topics.merchants, key: 'M-1', value: '{"merchantId":7}' }])
+  await run(['remove', 'M-1'])
+
+  const history = await run(['history', 'M-1', '--json'])
+  t.match(history.json(), {
+    versions: [
+      { registryOffset: 0, change: 'added', entry: two },
+      { registryOffset: 1, change: 'changed', detail: ['/subscriptions/1/enabled'] },
+      { registryOffset: 2, change: 'changed', detail: ['/subscriptions/0/enabled'] },
+      { registryOffset: 3, change: 'changed', entry: { subscriptions: [{ enabled: true }, { enabled: false }] } },
+      { registryOffset: 4, change: 'refused', entry: { subscriptions: [{ enabled: true }, { enabled: false }] } },
+      { registryOffset: 5, change: 'removed', entry: null },
+    ],
+  })
+  t.match((await run(['history', 'M-1'])).out, /1 +\d{4}-.*Z +changed +\/subscriptions\/1\/enabled\n/)
+  t.match(await run(['history', 'M-9']), { code: 1, out: /M-9 was never in the registry/ })
 })

@@ -1,16 +1,24 @@
-import type { Merchant, TokenEvent } from '../../shared/contracts/types.ts'
-import { checkMerchant } from '../../shared/contracts/validate.ts'
+import { type Subscription, wants } from './subscription.ts'
+import type { Merchant, TokenEvent } from './types.ts'
+import { checkMerchant } from './validate.ts'
 
-type Subscription = Merchant['subscriptions'][number]
 export type Match = { merchantId: string; subscription: Subscription }
+export type RegistryRecord = { offset: number; key: Buffer | null; value: Buffer | null }
 
-/** Every merchant's subscriptions as of one position of the registry topic, found by merchant id or auth client id. */
+/**
+ * Every merchant's subscriptions as of one position of `merchants.v1`: its version. An event finds the merchants it concerns by merchant id and
+ * auth client id, so its cost depends on how many those are, never on how many there are.
+ */
 export type Registry = {
   /** Applies the next record of `merchants.v1`. Mistakes leave the entry as it was, and are returned. */
-  apply: (record: { offset: number; key: Buffer | null; value: Buffer | null }) => string[]
+  apply: (record: RegistryRecord) => string[]
   /** Offset of the last record applied; -1 before the first. Recorded in each sync. */
   offset: () => number
-  merchants: () => number
+  /** The entries in force, by merchant id. */
+  entries: () => ReadonlyMap<string, Merchant>
+  /** The merchants that an event concerns, whatever they want, by id. */
+  concerned: (event: TokenEvent) => Merchant[]
+  /** The subscriptions that want an event, by merchant id and in the entry's order. */
   match: (event: TokenEvent) => Match[]
 }
 
@@ -21,8 +29,18 @@ export function createRegistry(): Registry {
   let applied = -1
 
   function remove(merchantId: string): void {
-    for (const client of entries.get(merchantId)?.authClientIds ?? []) byAuthClient.get(client)?.delete(merchantId)
+    for (const client of entries.get(merchantId)?.authClientIds ?? []) {
+      const owners = byAuthClient.get(client)
+      owners?.delete(merchantId)
+      if (owners?.size === 0) byAuthClient.delete(client)
+    }
     entries.delete(merchantId)
+  }
+
+  function concerned({ merchantId, authClientId }: TokenEvent): Merchant[] {
+    const ids = new Set(authClientId ? byAuthClient.get(authClientId) : [])
+    if (merchantId) ids.add(merchantId)
+    return [...ids].sort().flatMap((id) => entries.get(id) ?? [])
   }
 
   return {
@@ -47,23 +65,14 @@ export function createRegistry(): Registry {
       return []
     },
     offset: () => applied,
-    merchants: () => entries.size,
-    match(event) {
-      const concerned = new Set(event.authClientId ? byAuthClient.get(event.authClientId) : [])
-      if (event.merchantId && entries.has(event.merchantId)) concerned.add(event.merchantId)
-      return [...concerned].sort().flatMap((merchantId) => {
-        const subscriptions = entries.get(merchantId)?.subscriptions ?? []
-        return subscriptions
-          .filter((subscription) => wants(subscription, event))
-          .map((subscription) => ({ merchantId, subscription }))
-      })
-    },
+    entries: () => entries,
+    concerned,
+    match: (event) =>
+      concerned(event).flatMap(({ merchantId, subscriptions }) =>
+        subscriptions.filter((subscription) => wants(subscription, event)).map((subscription) => ({ merchantId, subscription })),
+      ),
   }
 }
-
-/** An absent filter matches all. */
-const wants = ({ enabled, types, providers }: Subscription, event: TokenEvent): boolean =>
-  enabled && (types?.includes(event.type) ?? true) && (providers?.includes(event.provider) ?? true)
 
 function parse(value: Buffer): unknown {
   try {
