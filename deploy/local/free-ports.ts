@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 
@@ -32,6 +33,14 @@ export async function keepPorts<Name extends string>(file: string, names: readon
 export async function freePort(except: number[] = []): Promise<number> {
   for (;;) {
     const port = await probePort(0)
+    if (port !== undefined && !except.includes(port)) return port
+  }
+}
+
+/** Below the ports that outgoing connections get, so that none takes it while its server is down and comes back. */
+export async function freeServerPort(except: number[]): Promise<number> {
+  for (;;) {
+    const port = await probePort(randomInt(18_000, 32_000))
     if (port !== undefined && !except.includes(port)) return port
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Named places at the await boundaries of the hot paths, where a fault test ends, stops or delays this very process:
  * `FAILPOINT=slot.decided:kill:3` kills it (-9) at the third pass, `slot.decided:stop` stops it (SIGSTOP) at the first,
- * `slot.decided:pause:1:8000` keeps that one pass waiting for 8 s while the rest of the process goes on. For kill and stop, milliseconds wait
- * first, so that a request that is under way gets further. Without the variable a pass costs one comparison.
+ * `slot.decided:pause:1:8000` keeps that one pass waiting for 8 s while the rest of the process goes on, `slot.decided:pause:*:8000` every pass. For
+ * kill and stop, milliseconds wait first, so that a request that is under way gets further. Without the variable a pass costs one comparison.
  */
 import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -47,7 +47,7 @@ let passesLeft = Number(hit)
 
 /** Awaited where it stands, unless what it follows is to go on meanwhile. */
 export function failpoint(name: Failpoint): Promise<void> | undefined {
-  if (name !== armed || --passesLeft !== 0) return undefined
+  if (name !== armed || (hit !== '*' && --passesLeft !== 0)) return undefined
   return act()
 }
 
