@@ -53,6 +53,7 @@ const quickFirstUse = {
   'group.min.session.timeout.ms': 1_000,
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000,
   'log.cleaner.dedupe.buffer.size': 4_194_304,
+  'log.cleaner.backoff.ms': 1_000,
   'log.index.size.max.bytes': 1_048_576,
   'num.network.threads': 2,
   'num.io.threads': 4,

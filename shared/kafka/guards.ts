@@ -1,5 +1,5 @@
 /**
- * Three defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
+ * Four defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
  * All are checked in tests. Import this before `kafkajs`.
  */
 import { createRequire } from 'node:module'
@@ -41,11 +41,39 @@ export function filterAbortedMessages({
   })
 }
 
-const filterPath = require.resolve('kafkajs/src/consumer/filterAbortedMessages')
-require(filterPath)
-const loaded = require.cache[filterPath]
-if (!loaded) throw new Error('kafkajs: consumer/filterAbortedMessages is not where version 2.2.4 has it')
-loaded.exports = filterAbortedMessages
+type RecordBatch = Message['batchContext'] & {
+  firstOffset: string
+  lastOffsetDelta: number
+  records: { offset: string }[]
+}
+
+/**
+ * Compaction leaves batches without records, or without their last ones, and keeps their range of offsets. kafkajs moves by records alone: at the
+ * end of a segment it fetches such a batch again, for ever. Here every batch reaches its end: by a control record, which moves the position
+ * and is shown to nobody.
+ */
+export function reachLastOffset<B extends RecordBatch>(batch: B): B {
+  const { records, ...batchContext } = batch
+  const offset = String(BigInt(batch.firstOffset) + BigInt(batch.lastOffsetDelta))
+  if (records.at(-1)?.offset === offset) return batch
+  const end = { offset, key: null, value: null, headers: {}, isControlRecord: true, batchContext }
+  return { ...batch, records: [...records, end] }
+}
+
+replace('kafkajs/src/consumer/filterAbortedMessages', () => filterAbortedMessages)
+replace(
+  'kafkajs/src/protocol/recordBatch/v0/decoder',
+  (decode: (decoder: unknown) => Promise<RecordBatch>) => async (decoder: unknown) => reachLastOffset(await decode(decoder)),
+)
+
+/** Puts another function in the place of a module's, for whoever loads it from now on. */
+function replace<F>(name: string, by: (original: F) => F): void {
+  const path = require.resolve(name)
+  const original = require(path) as F
+  const loaded = require.cache[path]
+  if (!loaded) throw new Error(`${name} is not where version 2.2.4 of kafkajs has it`)
+  loaded.exports = by(original)
+}
 
 /** Each idle connection re-arms a 1 ms timer for ever (3 % of a core for three connections). Without work there is nothing to check. */
 const RequestQueue = require('kafkajs/src/network/requestQueue')

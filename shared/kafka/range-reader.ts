@@ -87,11 +87,11 @@ async function readAll({ kafka, topic, groupPrefix }: Reader, readings: Map<numb
   consumer.on(consumer.events.GROUP_JOIN, () => {
     for (const { partition, at, settled } of all) if (!settled) consumer.seek({ topic, partition, offset: String(at) })
   })
-  // A batch of control or aborted records only never reaches eachBatch, but it may be what ends the range.
+  // A batch of control or aborted records only never reaches eachBatch, but it may be what ends the range. kafkajs does not say where its fetch
+  // began: it goes on from where the last one ended, and the first record may lie beyond a hole that compaction left.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     const reading = readings.get(payload.partition)
-    if (reading && payload.batchSize === 0)
-      void handOver(reading, Number(payload.firstOffset), [], Number(payload.lastOffset) + 1)
+    if (reading && payload.batchSize === 0) void handOver(reading, 0, [], Number(payload.lastOffset) + 1)
   })
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) for (const reading of all) reading.settle(payload.error)

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import t from 'tap'
-import { filterAbortedMessages } from '../../shared/kafka/guards.ts'
+import { filterAbortedMessages, reachLastOffset } from '../../shared/kafka/guards.ts'
 
 const record = (offset: number, producerId: string, inTransaction = true) => ({
   offset: String(offset),
@@ -44,6 +44,17 @@ t.test("a user record with a key of four zero bytes ends nobody's aborted transa
 
 t.test('records outside transactions of the same producer are shown', (t) => {
   t.strictSame(visible([record(10, 'a', false), record(11, 'a')], [{ producerId: 'a', firstOffset: '9' }]), [10])
+  t.end()
+})
+
+t.test('a batch reaches its last offset, whatever compaction left of it', (t) => {
+  const batchContext = { producerId: 'a', inTransaction: true }
+  const batchOf = (...records: { offset: string }[]) => ({ ...batchContext, firstOffset: '40', lastOffsetDelta: 2, records })
+  const end = { offset: '42', key: null, isControlRecord: true, batchContext }
+  t.match(reachLastOffset(batchOf()).records, [end])
+  t.match(reachLastOffset(batchOf({ offset: '40' })).records, [{ offset: '40' }, end])
+  const whole = batchOf({ offset: '40' }, { offset: '42' })
+  t.equal(reachLastOffset(whole), whole)
   t.end()
 })
 
