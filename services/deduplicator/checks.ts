@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis'
 import { StopError } from '../../shared/stage/outcome.ts'
+import { infoOf, type RedisClient } from './redis.ts'
 
 const hourMs = 60 * 60 * 1000
 /** Alipay+ retries for 24 h 22 min (`providers.md` §2.6). */
@@ -22,8 +22,10 @@ export function checkWindow(windowMs: number, slackMs: number, retentionMs: numb
 }
 
 /** Throws unless Redis is set never to evict: an evicted claim lets a duplicate pass. Reads INFO, since managed Redis often forbids CONFIG. */
-export async function checkPolicy(redis: Redis): Promise<void> {
-  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info('memory'))?.[1]
-  if (policy !== 'noeviction')
+export async function checkPolicy(redis: RedisClient): Promise<void> {
+  for (const info of await infoOf(redis, 'memory')) {
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1]
+    if (policy === 'noeviction') continue
     throw new StopError(`Redis may evict claims (maxmemory-policy ${policy}): set maxmemory-policy noeviction`)
+  }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { Redis } from 'ioredis'
+import type { RedisClient } from './redis.ts'
 
 /** One record as the claims see it. `eventId` undefined: it holds no event, only a time. */
 export type Occurrence = { offset: number; timestamp: number; eventId?: string; contentHash?: string; cancelId?: string }
@@ -52,7 +52,7 @@ const kinds: Record<string, Verdict['kind']> = { N: 'new', S: 'own', D: 'duplica
 const script = (file: string) => ({ numberOfKeys: 1, lua: readFileSync(new URL(file, import.meta.url), 'utf8') })
 
 export function createClaims(
-  redis: Redis,
+  redis: RedisClient,
   options: { prefix: string; windowMs: number; slackMs: number; now?: () => number },
 ): Claims {
   const { prefix, windowMs, slackMs, now = Date.now } = options
@@ -107,18 +107,3 @@ function unpack(packed: Buffer): Verdict[] {
     return { kind, late: packed[at + 1] === 1, holder: packed.readUIntBE(at + 2, 6) }
   })
 }
-
-/**
- * Fails fast: a command waits 5 s at most and is not queued while Redis is away, so the batch is tried again and heartbeats go on. A connection
- * that answers nothing, or leads to a server that has become a replica, is made anew.
- */
-export const connectRedis = (url: string): Redis =>
-  new Redis(url, {
-    socketTimeout: 10_000,
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    commandTimeout: 5_000,
-    connectTimeout: 3_000,
-    maxRetriesPerRequest: 1,
-    enableOfflineQueue: false,
-    lazyConnect: true,
-  })

@@ -1,13 +1,14 @@
 import type { EnvProperties } from '../../shared/runtime/env.ts'
 import { stageEnv } from '../../shared/stage/env.ts'
+import { redisUrlPattern } from './redis.ts'
 
 export const deduplicatorEnv = {
   ...stageEnv,
   REDIS_URL: {
     type: 'string',
-    pattern: '^rediss?://',
+    pattern: redisUrlPattern,
     description:
-      'Redis that indexes the claims, e.g. rediss://user:password@host:6379/0; REDIS_URL_FILE keeps the password out of the environment.',
+      'Redis that indexes the claims, e.g. rediss://user:password@host:6379/0, rediss+sentinel://host:26379,host:26379/name, rediss+cluster://host:6379,host:6379; REDIS_URL_FILE keeps the password out of the environment.',
   },
   WINDOW_HOURS: {
     type: 'integer',

@@ -1,12 +1,12 @@
 /** What a whole-looking cursor cannot tell: that the topic has another life, or that Redis has evicted claims. */
-import type { Redis } from 'ioredis'
 import type { RangeReader } from '../../shared/kafka/range-reader.ts'
 import type { Claims } from './claims.ts'
 import type { Lack } from './rebuild.ts'
+import { infoOf, type RedisClient } from './redis.ts'
 
 type Deps = {
   claims: Claims
-  redis: Redis
+  redis: RedisClient
   bounds: (partition: number) => Promise<{ low: number; high: number }>
   readRange: RangeReader
   now?: () => number
@@ -62,12 +62,13 @@ async function isOfThisLife(
 }
 
 /** How many keys Redis has evicted, at the cost of one INFO every few seconds. */
-function createEvictionCount(redis: Redis, now: () => number): () => Promise<number> {
+function createEvictionCount(redis: RedisClient, now: () => number): () => Promise<number> {
   let evicted = 0
   let checkedAt = Number.NEGATIVE_INFINITY
   return async () => {
     if (now() - checkedAt < everyMs) return evicted
-    evicted = Number(/evicted_keys:(\d+)/.exec(await redis.info('stats'))?.[1] ?? 0)
+    const counts = (await infoOf(redis, 'stats')).map((info) => Number(/evicted_keys:(\d+)/.exec(info)?.[1] ?? 0))
+    evicted = counts.reduce((sum, count) => sum + count, 0)
     checkedAt = now()
     return evicted
   }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Redis } from 'ioredis'
 import { groupId, topicNames } from '../../shared/contracts/topics.ts'
 import { createKafka } from '../../shared/kafka/client.ts'
 import { createRangeReader } from '../../shared/kafka/range-reader.ts'
@@ -9,11 +8,12 @@ import type { Log } from '../../shared/runtime/log.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { runStage } from '../../shared/stage/run-stage.ts'
 import { checkPolicy, checkWindow } from './checks.ts'
-import { connectRedis, createClaims } from './claims.ts'
+import { createClaims } from './claims.ts'
 import { createDropDuplicates } from './drop-duplicates.ts'
 import { deduplicatorEnv } from './env.ts'
 import { createFindLack } from './lacks.ts'
 import { createRebuild } from './rebuild.ts'
+import { connectRedis, type RedisClient } from './redis.ts'
 
 const hourMs = 60 * 60 * 1000
 
@@ -62,7 +62,7 @@ await runService(
 )
 
 /** Redis away at the start is no reason to end: lag grows, nothing is lost. */
-async function waitForRedis(redis: Redis, log: Log): Promise<void> {
+async function waitForRedis(redis: RedisClient, log: Log): Promise<void> {
   redis.on('error', (error) => log.warn('redis', { error }))
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
     if (

@@ -5,11 +5,11 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { freePort } from '../../deploy/local/free-ports.ts'
 import { startRedis } from '../../deploy/local/redis.ts'
-import { header } from '../../shared/contracts/headers.ts'
 import { readAll } from '../support/read-topic.ts'
 import { startService } from '../support/service.ts'
-import { createTopicSet, type Teardown, type TopicSet, testStack } from '../support/topic-set.ts'
+import { createTopicSet, type Teardown, testStack } from '../support/topic-set.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { envOf, eventIds, idOf, produce, upTo } from './produce.ts'
 
 /** A Redis of the test's own, that may be killed, paused and started again on its data or without. */
 async function startOwnRedis(t: Teardown) {
@@ -37,31 +37,6 @@ async function startOwnRedis(t: Teardown) {
     },
   }
 }
-
-const idOf = (n: number) => n.toString(16).padStart(32, '0')
-
-/** Normalized events without a normalizer: what the deduplicator reads are headers, and the value it hands on. */
-async function produce(set: TopicSet, numbers: number[]): Promise<void> {
-  const producer = set.kafka.producer()
-  await producer.connect()
-  const messages = numbers.map((n) => ({
-    key: `k${n}`,
-    value: JSON.stringify({ eventId: idOf(n), late: false }),
-    partition: n % set.partitions,
-    headers: { [header.id]: idOf(n), [header.contentHash]: idOf(n), [header.origin]: `raw/0/${n}` },
-  }))
-  await producer.send({ topic: set.topics.normalized, acks: -1, messages })
-  await producer.disconnect()
-}
-
-const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
-const eventIds = async (set: TopicSet) => (await readAll(set.topics.events)).map(({ headers }) => headers[header.id] as string)
-const envOf = (set: TopicSet, redisUrl: string, more: Record<string, string> = {}) => ({
-  KAFKA_BROKERS: testStack().brokers,
-  TOPIC_PREFIX: set.prefix,
-  REDIS_URL: redisUrl,
-  ...more,
-})
 
 t.test(
   'Redis paused, killed, and started again on its data and without: the deduplicator waits, nothing is lost or doubled',
