@@ -64,7 +64,7 @@ export async function openScene(options: {
       log: say,
     })
     stops.push(cluster.stop)
-    const redis = await startRedisPair({ dataDir: join(dataDir, 'redis'), logDir, log: say })
+    const redis = await startRedisPair({ folder: join(dataDir, 'redis'), log: say })
     stops.push(redis.stop)
     const proxy = await createKafkaProxy(nodes)
     stops.push(proxy.stop)
@@ -83,7 +83,7 @@ export async function openScene(options: {
     await runOperator(['merchants', 'put', join(keysDir, 'merchants.json')], direct)
     const gatewayPort = await freePort()
     const env = {
-      ...{ PATH: process.env.PATH, KAFKA_BROKERS: proxy.brokers, REDIS_URL: redis.url, TOPIC_PREFIX: prefix },
+      ...{ PATH: process.env.PATH, KAFKA_BROKERS: proxy.brokers, REDIS_URL: redis.redisUrl, TOPIC_PREFIX: prefix },
       ...{ GATEWAY_PORT: String(gatewayPort), SLOTS: String(slots), ...keyFiles(keysDir) },
     }
     const fleet = createFleet({ env, logDir, members })

@@ -66,7 +66,8 @@ async function runFault(scene: Scene, fault: Fault): Promise<FaultResult> {
 async function restore(scene: Scene): Promise<void> {
   const { brokers, proxy, redis, fleet, load } = scene
   proxy.heal()
-  await redis.heal()
+  redis.proxy.heal()
+  redis.wake()
   for (const id of brokers.ids) await brokers.ensure(id)
   await brokers.untilInSync()
   load.resume()

@@ -99,7 +99,7 @@ const killWhileRebuilding: Fault = {
           since,
           (line) => isOf('deduplicator', 'assigned')(line) && line.member.armed.startsWith(name),
         )
-        await redis.flushAll()
+        await redis.flush()
         await fleet.until(
           `a deduplicator to die at ${name}`,
           since,
