@@ -7,12 +7,19 @@ import { explainDeath, type OwnedProcess, startOwned, untilReady } from './owned
 
 export type LocalRedis = { redisUrl: string; process: OwnedProcess; stop: () => Promise<void> }
 
-type Options = { dataDir: string; logDir: string; port: number; log: (line: string) => void }
+type Options = {
+  dataDir: string
+  logDir: string
+  port: number
+  log: (line: string) => void
+  /** Of redis.conf, besides ours or in their place. */
+  settings?: Record<string, string>
+}
 
-export async function startRedis({ dataDir, logDir, port, log }: Options): Promise<LocalRedis> {
+export async function startRedis({ dataDir, logDir, port, log, settings = {} }: Options): Promise<LocalRedis> {
   const command = ensureProgram('redis-server', 'redis-server', log)
   mkdirSync(dataDir, { recursive: true })
-  const settings = {
+  const all = {
     bind: '127.0.0.1',
     port: String(port),
     dir: dataDir,
@@ -21,8 +28,9 @@ export async function startRedis({ dataDir, logDir, port, log }: Options): Promi
     appendfsync: 'everysec',
     'maxmemory-policy': 'noeviction',
     daemonize: 'no',
+    ...settings,
   }
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
   const redis = await startOwned({ name: 'Redis', command, args, logFile: join(logDir, 'redis.log') })
   const redisUrl = `redis://127.0.0.1:${port}`
   const explain = (why: string) => explainDeath(redis, why)
