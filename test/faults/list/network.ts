@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServiceName, serviceNames } from '../../../deploy/local/pipeline.ts'
 import { groupId } from '../../../shared/contracts/topics.ts'
 import { type Fault, mustBite, type Scene, untilAllMove } from '../fault.ts'
-import type { Fault as NetworkFault } from '../world/pump.ts'
+import type { NetworkFault } from '../world/pump.ts'
 
 const outageMs = 12_000
 

@@ -16,7 +16,7 @@ import {
   readRequest,
 } from './kafka-frames.ts'
 import { createLink, type Link, listen } from './link.ts'
-import type { Fault } from './pump.ts'
+import type { NetworkFault } from './pump.ts'
 
 /** Whose connections, and to which node; what is not said is any. */
 export type Who = { clientId?: string; broker?: number }
@@ -34,7 +34,7 @@ export type KafkaProxy = {
   /** Where clients begin that shall stay behind the proxy. */
   brokers: string
   /** From now on, for connections there are and to come. Of several faults that meet a connection, the last one injected counts. */
-  inject: (fault: Fault, who?: Who) => void
+  inject: (fault: NetworkFault, who?: Who) => void
   /** Ends the faults injected for exactly these; without `who` all. */
   heal: (who?: Who) => void
   /** Resets the connections there are; new ones are welcome. */
@@ -55,7 +55,7 @@ type Hold = { who: Who; where: (endTxn: EndTxn) => boolean; take: (held: Held) =
 export async function createKafkaProxy(nodes: KafkaNode[]): Promise<KafkaProxy> {
   const members = new Set<Member>()
   const holds = new Set<Hold>()
-  let faults: { fault: Fault; who: Who }[] = []
+  let faults: { fault: NetworkFault; who: Who }[] = []
   const become = (next: typeof faults) => {
     faults = next
     for (const { link } of members) link.apply()

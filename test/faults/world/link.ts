@@ -1,7 +1,7 @@
 /** A client's connection to a proxy, and the proxy's own one to the server, tied together by two pumps. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { createPump, type Fault, type Pump } from './pump.ts'
+import { createPump, type NetworkFault, type Pump } from './pump.ts'
 
 export type Link = {
   toServer: Pump
@@ -21,7 +21,7 @@ export type Link = {
 type Options = {
   client: Socket
   serverPort: number
-  faultOf: () => Fault | undefined
+  faultOf: () => NetworkFault | undefined
   onRequest: (bytes: Buffer) => void
   onAnswer: (bytes: Buffer) => void
   onClosed: () => void

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
  * a side gives it up. `stall`: nothing arrives until the fault is healed, then everything does (packets that TCP sends again). Else it is
  * slow: each way by `delayMs`, or as if the line carried `bytesPerSecond`.
  */
-export type Fault = 'cut' | 'refuse' | 'half-open' | 'stall' | { delayMs?: number; bytesPerSecond?: number }
+export type NetworkFault = 'cut' | 'refuse' | 'half-open' | 'stall' | { delayMs?: number; bytesPerSecond?: number }
 
 /** Bytes on their way; while they are held, all behind them wait. */
 export type InFlight = { bytes: Buffer; dueAt: number; held: boolean }
@@ -21,7 +21,7 @@ export type Pump = {
 }
 
 /** Unbounded: both protocols wait for answers, so what is under way is what their clients allow themselves. */
-export function createPump(to: Socket, faultOf: () => Fault | undefined): Pump {
+export function createPump(to: Socket, faultOf: () => NetworkFault | undefined): Pump {
   const queue: InFlight[] = []
   let lastDueAt = 0
   let ended = false
@@ -57,10 +57,10 @@ export function createPump(to: Socket, faultOf: () => Fault | undefined): Pump {
   }
 }
 
-const isSilent = (fault: Fault | undefined) => fault === 'stall' || fault === 'half-open'
+const isSilent = (fault: NetworkFault | undefined) => fault === 'stall' || fault === 'half-open'
 
 /** When the last of these bytes is there: never before those that were sent earlier. */
-function arrivalOf(bytes: number, fault: Fault | undefined, lastDueAt: number): number {
+function arrivalOf(bytes: number, fault: NetworkFault | undefined, lastDueAt: number): number {
   const { delayMs = 0, bytesPerSecond = Infinity } = typeof fault === 'object' ? fault : {}
   const now = performance.now()
   // The line is busy until the last bytes have left it, which is `delayMs` before they arrive.

@@ -101,8 +101,8 @@ t.test(
   },
 )
 
-t.test('hung, it answers when it wakes up; loading, it says so until it has loaded', async (t) => {
-  const { pair, client } = await setUp(t)
+t.test('hung, it answers when it wakes up; loading, it says so until it has loaded; healed, all is as before', async (t) => {
+  const { pair, client, untilReplicated } = await setUp(t)
   const claims = client.pipeline()
   for (let n = 0; n < 2_000; n++) claims.set(`claim-${n}`, 'x')
   await claims.exec()
@@ -117,4 +117,13 @@ t.test('hung, it answers when it wakes up; loading, it says so until it has load
   await waitFor('the answer that it loads', async () => /^LOADING /.test((await answer()) ?? ''))
   await restarted
   t.equal(await client.get('claim-1'), 'x')
+
+  pair.letReplicaLag()
+  pair.proxy.inject('cut')
+  pair.serveReplica()
+  await pair.refuseWrites()
+  await pair.kill()
+  await pair.heal()
+  t.equal(await client.set('claim-1', 'y'), 'OK')
+  await untilReplicated('claim-1', 'y')
 })

@@ -43,6 +43,8 @@ export type RedisPair = {
   /** Clients are led to the replica, which answers writes with -READONLY. */
   serveReplica: () => void
   servePrimary: () => void
+  /** Ends whatever was begun: a primary that runs, is reached, and is followed by its replica. What was forgotten stays so. */
+  heal: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -53,6 +55,11 @@ export async function startRedisPair({ folder, log }: { folder: string; log: (li
   const proxy = await createTcpProxy({ serverPort: primary.port })
   const replication = await createTcpProxy({ serverPort: primary.port })
   const snapshot = join(folder, 'snapshot')
+  let serving = primary
+  const serve = (server: RedisServer) => {
+    serving = server
+    proxy.retarget(server.port)
+  }
 
   const follow = async () => {
     await replica.command('REPLICAOF', '127.0.0.1', replication.port)
@@ -104,7 +111,7 @@ export async function startRedisPair({ folder, log }: { folder: string; log: (li
       await primary.kill()
       await replica.command('REPLICAOF', 'NO', 'ONE')
       ;[primary, replica] = [replica, primary]
-      proxy.retarget(primary.port)
+      serve(primary)
       replication.heal()
       replication.retarget(primary.port)
       await replica.start(quickSync)
@@ -124,8 +131,17 @@ export async function startRedisPair({ folder, log }: { folder: string; log: (li
       })
     },
     healMemory: () => setMemory(primary, 'noeviction', 0),
-    serveReplica: () => proxy.retarget(replica.port),
-    servePrimary: () => proxy.retarget(primary.port),
+    serveReplica: () => serve(replica),
+    servePrimary: () => serve(primary),
+    async heal() {
+      proxy.heal()
+      replication.heal()
+      primary.signal('SIGCONT')
+      if (!primary.isRunning()) await primary.start(quickSync)
+      await setMemory(primary, 'noeviction', 0)
+      if (serving !== primary) serve(primary)
+      await inSync(primary, replica)
+    },
     async stop() {
       await Promise.all([proxy.stop(), replication.stop(), primary.stop(), replica.stop()])
     },

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { freePort } from '../../../deploy/local/free-ports.ts'
+import { freeServerPort } from '../../../deploy/local/free-ports.ts'
 import { type LocalRedis, startRedis } from '../../../deploy/local/redis.ts'
 
 export type RedisServer = {
@@ -11,6 +11,7 @@ export type RedisServer = {
   dataDir: string
   /** Starts it, if need be without its data, and waits until it has loaded them. */
   start: (options?: { empty?: boolean; settings?: Record<string, string> }) => Promise<void>
+  isRunning: () => boolean
   /** kill -9. */
   kill: () => Promise<void>
   signal: (signal: 'SIGSTOP' | 'SIGCONT') => void
@@ -22,7 +23,7 @@ export type RedisServer = {
 }
 
 export async function createRedisServer(name: string, folder: string, log: (line: string) => void): Promise<RedisServer> {
-  const port = await freePort()
+  const port = await freeServerPort([])
   const dataDir = join(folder, name)
   let running: LocalRedis | undefined
   let client: Redis | undefined
@@ -45,6 +46,7 @@ export async function createRedisServer(name: string, folder: string, log: (line
       if (empty) rmSync(dataDir, { recursive: true, force: true })
       running = await startRedis({ dataDir, logDir: join(folder, `${name}-log-${++starts}`), port, log, settings })
     },
+    isRunning: () => running !== undefined && running.process.exit() === undefined,
     async kill() {
       hangUp()
       running?.process.kill('SIGKILL')

@@ -1,11 +1,11 @@
 /** A TCP proxy on loopback for servers of any protocol: its port stays, what lies behind it and how well may change at any time. */
 import { createLink, type Link, listen } from './link.ts'
-import type { Fault } from './pump.ts'
+import type { NetworkFault } from './pump.ts'
 
 export type TcpProxy = {
   port: number
   /** From now on, for connections there are and to come; in place of the fault before. */
-  inject: (fault: Fault) => void
+  inject: (fault: NetworkFault) => void
   heal: () => void
   /** Resets the connections there are; new ones are welcome. */
   reset: () => void
@@ -18,8 +18,8 @@ export type TcpProxy = {
 export async function createTcpProxy({ serverPort, port = 0 }: { serverPort: number; port?: number }): Promise<TcpProxy> {
   const links = new Set<Link>()
   let target = serverPort
-  let fault: Fault | undefined
-  const become = (next: Fault | undefined) => {
+  let fault: NetworkFault | undefined
+  const become = (next: NetworkFault | undefined) => {
     fault = next
     for (const link of links) link.apply()
   }
