@@ -29,6 +29,8 @@ export type AccountsFile = {
   }
 }
 
+export const pathIdPattern = '^[A-Za-z0-9_-]{22,128}$'
+
 const text = { type: 'string', minLength: 1 }
 /** Unreserved characters only, so that a path has one spelling and needs no escaping in a route. */
 const path = { type: 'string', pattern: '^(/(?!\\.{1,2}(/|$))[A-Za-z0-9._~-]+)+$', maxLength: 200 }
@@ -61,7 +63,7 @@ const validate = new Ajv2020({ allErrors: true }).compile<AccountsFile>({
       accounts: listOf(
         closed(['account', 'pathId', 'merchantId', 'style', 'keys'], {
           account: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,64}$' },
-          pathId: { type: 'string', pattern: '^[A-Za-z0-9_-]{22,128}$' },
+          pathId: { type: 'string', pattern: pathIdPattern },
           merchantId: { type: 'string', pattern: '^[!-~]{1,128}$' },
           style: { enum: ['param', 'flat'] },
           zone: { type: 'string', pattern: '^[+-](0[0-9]|1[0-4]):[0-5][0-9]$' },

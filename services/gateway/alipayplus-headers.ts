@@ -11,7 +11,7 @@ export type SignedHeaders = {
 }
 
 /** Longer than any documented value several times over; what is longer is refused before anything is computed. */
-const maxLengths = { 'client-id': 128, 'request-time': 64, signature: 2048 }
+export const maxLengths = { 'client-id': 128, 'request-time': 64, signature: 2048 }
 
 /**
  * Reads the three signed headers (`providers.md` §2.2, §2.3). Undefined unless each is there exactly once, in printable ASCII, and the

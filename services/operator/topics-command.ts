@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { topicSettings } from '../../shared/contracts/topics.ts'
+import { defaultCounts, topicSettings } from '../../shared/contracts/topics.ts'
 import { applyTopics, planTopics, type TopicDifference, topicShapes } from '../../shared/kafka/topics.ts'
 import { type Answer, table } from './answer.ts'
 import { type CommonOptions, defineCommand, type Frame, positiveInteger } from './command.ts'
@@ -16,8 +16,13 @@ export function addTopicsCommand(program: Command, { terminal, perform }: Frame)
   const topics = program.command('topics').description('create the topics, and see how they differ from what they should be')
   const define = (name: string, summary: string, examples: string[], changes = false) =>
     defineCommand(topics, name, { summary, examples, details, changes })
-      .option('--partitions <count>', 'partitions of every topic but the registry and the audit trail', positiveInteger, 12)
-      .option('--replication <count>', 'replicas of every partition', positiveInteger, 3)
+      .option(
+        '--partitions <count>',
+        'partitions of every topic but the registry and the audit trail',
+        positiveInteger,
+        defaultCounts.partitions,
+      )
+      .option('--replication <count>', 'replicas of every partition', positiveInteger, defaultCounts.replication)
 
   define('plan', 'show what apply would do', ['topics plan', 'topics plan --partitions 12 --replication 1']).action(
     perform(async (options: Options) => {

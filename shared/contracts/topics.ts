@@ -47,6 +47,9 @@ export type Topics = ReturnType<typeof topicNames>
 /** `<domain>.<service>`, as downstream teams expect of a consumer group. */
 export const groupId = (stage: StageName, prefix = '') => `${prefix}token-notifications.${stage}`
 
+/** What `operator topics apply` makes without options. */
+export const defaultCounts = { partitions: 12, replication: 3 }
+
 export type TopicSettings = { topic: string; partitions: number; config: Record<string, string> }
 
 const days = (n: number) => String(n * 24 * 60 * 60 * 1000)

@@ -219,7 +219,7 @@ export interface MerchantSync {
    */
   subscriptionId: string
   /**
-   * Offset in merchants.v1 of the last registry record that had been applied when this was decided; -1: none, the registry was empty.
+   * Offset in merchants.v1 of the last registry record that had been applied when this was decided; -1: none, the registry was empty. Unit: records.
    */
   registryOffset: number
   /**

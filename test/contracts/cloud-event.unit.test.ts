@@ -1,7 +1,7 @@
-import { type CloudEvent, Kafka } from 'cloudevents'
 import t from 'tap'
 import { merchantSyncHeaders, tokenEventHeaders } from '../../shared/contracts/cloud-event.ts'
 import type { MerchantSync, TokenEvent } from '../../shared/contracts/types.ts'
+import { readCloudEvent } from './read-cloud-event.ts'
 
 const event: TokenEvent = {
   eventId: '0f1d0c52a9c0f9c1f2f5f6b3a4d5e6f7',
@@ -14,13 +14,7 @@ const event: TokenEvent = {
   raw: { type: 'TOKEN_CREATED' },
 }
 
-/** What the SDK makes of a record: it validates by the CloudEvents schema as it reads. */
-function readBySdk(headers: Record<string, string>, value: unknown): CloudEvent<unknown> {
-  const body = JSON.stringify(value)
-  const message = { headers, key: 'key', value: body, body }
-  const read = Kafka.toEvent<unknown>(message)
-  return (Array.isArray(read) ? read[0] : read) as CloudEvent<unknown>
-}
+const readBySdk = (headers: Record<string, string>, value: unknown) => readCloudEvent(headers, JSON.stringify(value))
 
 t.test('a token event is a CloudEvent in Kafka binary mode, as the SDK reads it', async (t) => {
   const read = readBySdk(tokenEventHeaders(event), event)

@@ -1,13 +1,17 @@
-/** Writes shared/contracts/types.ts from the schemas beside it: `npm run generate`. A unit test compares, so neither can drift. */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { compile } from 'json-schema-to-typescript'
 
 const schemasFolder = new URL('../../shared/contracts/schemas/', import.meta.url)
-export const typesFile = new URL('../../shared/contracts/types.ts', import.meta.url)
+const typesFile = new URL('../../shared/contracts/types.ts', import.meta.url)
 
-export type Schema = { $id: string; title: string; $defs?: Record<string, { title?: string }>; [keyword: string]: unknown }
+export type Schema = {
+  $id: string
+  title: string
+  $defs?: Record<string, { title?: string; description?: string; examples?: unknown }>
+  [keyword: string]: unknown
+}
 
 /** Every schema file, in the order of the file names. */
 export function readSchemas(): Schema[] {
@@ -18,7 +22,7 @@ export function readSchemas(): Schema[] {
 const banner = '/** Generated from shared/contracts/schemas by `npm run generate`: change the schemas, not this file. */'
 const options = { bannerComment: '', additionalProperties: false, ignoreMinAndMaxItems: true, format: false }
 
-/** One text for all schemas. A type is what has a title: named by it and written once, wherever it is referred to. */
+/** types.ts: one text for all schemas. A type is what has a title: named by it and written once, wherever it is referred to. */
 export async function generateTypes(): Promise<string> {
   const schemas = readSchemas()
   const titles = new Map<string, string>()
@@ -50,5 +54,3 @@ function byName(part: unknown, base: string, titles: Map<string, string>): unkno
   if (typeof $ref === 'string') return { ...rest, tsType: titles.get($ref.startsWith('#') ? base + $ref : $ref) }
   return Object.fromEntries(Object.entries(rest).map(([name, member]) => [name, byName(member, base, titles)]))
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(typesFile, await generateTypes())

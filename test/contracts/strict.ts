@@ -3,7 +3,7 @@ import formats from 'ajv-formats'
 import { readSchemas } from './generate-types.ts'
 
 /** The schema with every object closed: readers ignore members they do not know, but we write none that is not described. */
-function closed(schema: unknown): unknown {
+export function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed)
   if (typeof schema !== 'object' || schema === null) return schema
   const parts = Object.fromEntries(Object.entries(schema).map(([name, part]) => [name, closed(part)]))
