@@ -66,8 +66,7 @@ async function runFault(scene: Scene, fault: Fault): Promise<FaultResult> {
 async function restore(scene: Scene): Promise<void> {
   const { brokers, proxy, redis, fleet, load } = scene
   proxy.heal()
-  redis.proxy.heal()
-  redis.wake()
+  await redis.heal()
   for (const id of brokers.ids) await brokers.ensure(id)
   await brokers.untilInSync()
   load.resume()

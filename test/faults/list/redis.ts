@@ -152,7 +152,6 @@ function loading(): Fault {
     async run(scene) {
       const { redis, fleet } = scene
       const since = Date.now()
-      await redis.kill()
       await redis.restartLoading(loadingMs)
       const loadedAt = Date.now()
       const seen = fleet.count(since, (line) => isOf('deduplicator', 'batch-retry')(line) && /LOADING|loading/.test(String(line.error)))

@@ -69,11 +69,11 @@ const diskFull: Fault = {
     const { brokers, random } = scene
     const id = random.pick(brokers.ids)
     const since = Date.now()
-    const { ended } = await brokers.fillDisk(id)
+    await brokers.fillDisk(id)
     const recoveriesMs = [await untilAllMove(scene, since + 1)]
     await brokers.ensure(id)
     await brokers.untilInSync()
-    return { proof: `node ${id} ${ended}`, recoveriesMs }
+    return { proof: `node ${id} could not write any more and ended`, recoveriesMs }
   },
 }
 

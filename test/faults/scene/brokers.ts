@@ -6,6 +6,7 @@ import type { LocalKafka } from '../../../deploy/local/kafka.ts'
 import { projectRoot } from '../../../deploy/local/start-stack.ts'
 import type { Admin, Kafka } from '../../../shared/kafka/client.ts'
 import { waitFor } from '../../support/wait-for.ts'
+import { fillDisk } from '../world/full-disk.ts'
 
 export type Brokers = Awaited<ReturnType<typeof openBrokers>>
 
@@ -53,9 +54,8 @@ export async function openBrokers(cluster: LocalKafka, kafka: Kafka, topics: str
       nodeOf(id).kill('SIGCONT')
       if (nodeOf(id).exit()) await cluster.startNode(id)
     },
-    async fillDisk(_id: number): Promise<{ ended: string }> {
-      throw new Error('not yet')
-    },
+    /** Until it has ended for want of space. */
+    fillDisk: (id: number) => fillDisk({ brokers: cluster.brokers, node: nodeOf(id), id }),
     untilInSync: () => untilInSync(admin, topics),
     close: () => admin.disconnect(),
   }
