@@ -77,6 +77,22 @@ t.test('contracts need nothing but ajv', async (t) => {
   }
 })
 
+t.test('the offline checker knows nothing of what it checks', async (t) => {
+  const own = /^test\/faults\/checker\//
+  const entry = 'test/faults/checker/main.ts'
+  const reached = new Set([entry])
+  for (const file of reached) for (const imported of importsOf(file).files) reached.add(imported)
+  t.ok(reached.size > 10, `${reached.size} files`)
+  for (const file of reached) {
+    t.match(file, own)
+    t.same(
+      importsOf(file).packages.filter((name) => name !== 'commander' && name !== 'jose'),
+      [],
+      file,
+    )
+  }
+})
+
 t.test('every import names its file, and none is a barrel', async (t) => {
   for (const file of sources) {
     t.same(
