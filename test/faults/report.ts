@@ -1,5 +1,5 @@
 /** The report of a run as lines for people, and the results of all seeds as a page. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot } from '../../deploy/local/start-stack.ts'
 import type { Report } from './checker/check-run.ts'
@@ -53,12 +53,17 @@ export function writeResults(dir: string): string {
     .sort((a, b) => a.startedAt - b.startedAt)
   if (reports.length === 0) throw new Error(`No reports in ${dir}: run npm run test:faults -- --seed 1 first.`)
   const file = join(projectRoot, 'test/faults/RESULTS.md')
-  writeFileSync(file, resultsPage(reports))
+  const mutations = join(dir, 'mutations.json')
+  const verdicts = existsSync(mutations) ? (JSON.parse(readFileSync(mutations, 'utf8')) as MutationVerdict[]) : []
+  writeFileSync(file, resultsPage(reports, verdicts))
   return `${file}: ${reports.length} seeds`
 }
 
+/** What `npm run test:mutations` found of one way to break the code. */
+export type MutationVerdict = { name: string; faults: string[]; caught: boolean; by: string; seconds: number }
+
 /** Pure. */
-export function resultsPage(reports: RunReport[]): string {
+function resultsPage(reports: RunReport[], mutations: MutationVerdict[]): string {
   const names = [...new Set(reports.flatMap(({ results }) => results.map(({ name }) => name)))].sort()
   const last = reports.at(-1) as RunReport
   return `${[
@@ -101,6 +106,16 @@ export function resultsPage(reports: RunReport[]): string {
     row(['event', ...reports.map(({ seed }) => `seed ${seed}`)]),
     row(['---', ...reports.map(() => '---')]),
     ...watched.map((event) => row([`\`${event}\``, ...reports.map(({ seen }) => seen[event] ?? 0)])),
+    '',
+    '## Breaking the code turns it red',
+    '',
+    'Made by `npm run test:mutations`: each change to a copy of the code, the faults named for it, and what they found.',
+    '',
+    '| mutation | faults | verdict | found |',
+    '| --- | --- | --- | --- |',
+    ...mutations.map(({ name, faults, caught, by }) =>
+      row([name, faults.map((fault) => `\`${fault}\``).join(', '), caught ? 'caught' : '**survived**', by]),
+    ),
   ].join('\n')}\n`
 }
 

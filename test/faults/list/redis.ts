@@ -66,7 +66,8 @@ const onTheWay = (name: string, about: string, fault: NetworkFault): Fault =>
 /** Evicted claims are noticed within five seconds; what comes twice before that may slip through, so nothing comes meanwhile. */
 const evicting: Fault = {
   name: 'redis/evicting',
-  about: 'Redis throws claims away against its checked policy, while nothing is sent for six seconds: it is noticed, and all is made anew',
+  about:
+    'Redis throws claims away against its checked policy, while nothing is sent for six seconds: it is noticed, and all is made anew',
   async run(scene) {
     const { redis, load, fleet } = scene
     load.pause()
@@ -108,11 +109,15 @@ export const redisFaults: Fault[] = [
     await sleep(5_000)
     await redis.failOver()
   }),
-  forgetting('empty-primary-wipes-replica', 'the primary restarts empty, its replica copies that, and takes over', async ({ redis }) => {
-    await redis.kill()
-    await redis.restart({ empty: true })
-    await redis.failOver()
-  }),
+  forgetting(
+    'empty-primary-wipes-replica',
+    'the primary restarts empty, its replica copies that, and takes over',
+    async ({ redis }) => {
+      await redis.kill()
+      await redis.restart({ empty: true })
+      await redis.failOver()
+    },
+  ),
   evicting,
   waiting(
     'killed',
@@ -154,10 +159,16 @@ function loading(): Fault {
       const since = Date.now()
       await redis.restartLoading(loadingMs)
       const loadedAt = Date.now()
-      const seen = fleet.count(since, (line) => isOf('deduplicator', 'batch-retry')(line) && /LOADING|loading/.test(String(line.error)))
+      const seen = fleet.count(
+        since,
+        (line) => isOf('deduplicator', 'batch-retry')(line) && /LOADING|loading/.test(String(line.error)),
+      )
       const tried = fleet.count(since, isOf('deduplicator', 'batch-retry'))
       mustBite(tried > 0, 'no batch was tried meanwhile')
-      return { proof: `${tried} batches tried again, ${seen} of them answered with -LOADING`, recoveriesMs: [await untilStageMoves(scene, 'deduplicator', loadedAt)] }
+      return {
+        proof: `${tried} batches tried again, ${seen} of them answered with -LOADING`,
+        recoveriesMs: [await untilStageMoves(scene, 'deduplicator', loadedAt)],
+      }
     },
   }
 }
@@ -171,10 +182,16 @@ function slow(): Fault {
       const since = Date.now()
       redis.proxy.inject({ delayMs: 750 })
       await sleep(15_000)
-      const slowBatches = fleet.count(since, (line) => isOf('deduplicator', 'batch-processed')(line) && Number(line.stepMs) >= 1_400)
+      const slowBatches = fleet.count(
+        since,
+        (line) => isOf('deduplicator', 'batch-processed')(line) && Number(line.stepMs) >= 1_400,
+      )
       redis.proxy.heal()
       mustBite(slowBatches > 0, 'no batch was slow')
-      return { proof: `${slowBatches} batches waited 1.4 s or more for Redis`, recoveriesMs: [await untilStageMoves(scene, 'deduplicator', Date.now())] }
+      return {
+        proof: `${slowBatches} batches waited 1.4 s or more for Redis`,
+        recoveriesMs: [await untilStageMoves(scene, 'deduplicator', Date.now())],
+      }
     },
   }
 }

@@ -6,10 +6,8 @@ import { Command } from 'commander'
 import { startOwned } from '../../../deploy/local/owned-process.ts'
 import { nodeBinary } from '../../../deploy/local/run-operator.ts'
 import { localDir, projectRoot } from '../../../deploy/local/start-stack.ts'
-import type { RunReport } from '../report.ts'
+import type { MutationVerdict, RunReport } from '../report.ts'
 import { type Mutation, mutations } from './mutations.ts'
-
-type Verdict = { name: string; faults: string[]; caught: boolean; by: string; seconds: number }
 
 const options = new Command('npm run test:mutations --')
   .description('Breaks a copy of the code in one way after the other; the faults named for it must turn red.')
@@ -30,11 +28,13 @@ else process.exitCode = await run()
 
 async function run(): Promise<number> {
   if (chosen.length === 0) throw new Error(`No mutation fits ${options.only}; --list shows them.`)
-  const verdicts: Verdict[] = []
+  const verdicts: MutationVerdict[] = []
   for (const [index, mutation] of chosen.entries()) {
     const verdict = await judge(mutation)
     verdicts.push(verdict)
-    say(`${index + 1}/${chosen.length} ${verdict.caught ? 'caught  ' : 'SURVIVED'} ${verdict.name}: ${verdict.by} (${verdict.seconds} s)`)
+    say(
+      `${index + 1}/${chosen.length} ${verdict.caught ? 'caught  ' : 'SURVIVED'} ${verdict.name}: ${verdict.by} (${verdict.seconds} s)`,
+    )
     keep(verdict)
   }
   const survived = verdicts.filter(({ caught }) => !caught)
@@ -42,15 +42,31 @@ async function run(): Promise<number> {
   return survived.length === 0 ? 0 : 1
 }
 
-async function judge(mutation: Mutation): Promise<Verdict> {
+async function judge(mutation: Mutation): Promise<MutationVerdict> {
   const { name, faults } = mutation
   const startedAt = Date.now()
   const copy = join(localDir, 'mutant')
   makeCopy(copy)
   mutate(copy, mutation)
   const logFile = join(localDir, 'faults/mutant.log')
-  const args = ['test/faults/main.ts', '--json', '--seed', options.seed, '--repeat', String(mutation.repeat), '--only', faults.join(',')]
-  const mutant = await startOwned({ name: 'mutant', command: nodeBinary, args, cwd: copy, logFile, env: { ...process.env, LOCAL_DIR: join(copy, '.local') } })
+  const args = [
+    'test/faults/main.ts',
+    '--json',
+    '--seed',
+    options.seed,
+    '--repeat',
+    String(mutation.repeat),
+    '--only',
+    faults.join(','),
+  ]
+  const mutant = await startOwned({
+    name: 'mutant',
+    command: nodeBinary,
+    args,
+    cwd: copy,
+    logFile,
+    env: { ...process.env, LOCAL_DIR: join(copy, '.local') },
+  })
   const late = setTimeout(() => void mutant.stop(60_000), timeoutMs)
   const { code } = await mutant.exited
   clearTimeout(late)
@@ -63,8 +79,14 @@ async function judge(mutation: Mutation): Promise<Verdict> {
 /** What git would commit, uncommitted changes included; what was installed and fetched is shared. */
 function makeCopy(copy: string): void {
   rmSync(copy, { recursive: true, force: true })
-  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: projectRoot, encoding: 'utf8' })
-  for (const file of files.trim().split('\n').filter((file) => existsSync(join(projectRoot, file)))) {
+  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+  })
+  for (const file of files
+    .trim()
+    .split('\n')
+    .filter((file) => existsSync(join(projectRoot, file)))) {
     mkdirSync(join(copy, dirname(file)), { recursive: true })
     cpSync(join(projectRoot, file), join(copy, file))
   }
@@ -76,12 +98,20 @@ function makeCopy(copy: string): void {
 function mutate(copy: string, { name, file, find, replace }: Mutation): void {
   const text = readFileSync(join(copy, file), 'utf8')
   if (text.split(find).length !== 2) throw new Error(`${name}: ${file} does not hold the text exactly once: ${find}`)
-  writeFileSync(join(copy, file), text.replace(find, () => replace))
+  writeFileSync(
+    join(copy, file),
+    text.replace(find, () => replace),
+  )
 }
 
 function reportIn(output: string): RunReport | undefined {
   try {
-    return JSON.parse(output.trimEnd().split('\n').findLast((line) => line.startsWith('{"seed"')) ?? '') as RunReport
+    return JSON.parse(
+      output
+        .trimEnd()
+        .split('\n')
+        .findLast((line) => line.startsWith('{"seed"')) ?? '',
+    ) as RunReport
   } catch {
     return undefined
   }
@@ -94,8 +124,8 @@ const evidence = ({ results, check }: RunReport): string =>
   ].join('; ') || 'nothing'
 
 /** For RESULTS.md; a mutation that is run again replaces its old verdict. */
-function keep(verdict: Verdict): void {
-  const kept = existsSync(resultsFile) ? (JSON.parse(readFileSync(resultsFile, 'utf8')) as Verdict[]) : []
+function keep(verdict: MutationVerdict): void {
+  const kept = existsSync(resultsFile) ? (JSON.parse(readFileSync(resultsFile, 'utf8')) as MutationVerdict[]) : []
   mkdirSync(dirname(resultsFile), { recursive: true })
   writeFileSync(resultsFile, JSON.stringify([...kept.filter(({ name }) => name !== verdict.name), verdict], null, 2))
 }

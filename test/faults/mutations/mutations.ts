@@ -93,8 +93,8 @@ export const mutations: Mutation[] = [
   {
     name: "Redis's cursor ignored",
     file: 'services/deduplicator/rebuild.ts',
-    find: "if (!goesOn) await claims.beginEpoch(partition, epoch, from)",
-    replace: "return claims.beginEpoch(partition, epoch, begin)",
+    find: 'if (!goesOn) await claims.beginEpoch(partition, epoch, from)',
+    replace: 'return claims.beginEpoch(partition, epoch, begin)',
     faults: ['redis/flushed', 'redis/restarted-empty'],
     repeat: 1,
   },
