@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of code
 /** One way to break the code: a text that stands in a file exactly once, and what takes its place. */
 export type Mutation = {
   name: string
