@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { accountingLines } from './accounting.ts'
-import { auditTopics, type Following } from './follow-topics.ts'
+import { accountingLines, checkChanges, type OperatorAccount, openRecords, problemsOf } from './accounting.ts'
+import { type Following, readTraces } from './follow-topics.ts'
 import { lagOf, plainLine, ratesOf } from './live-view.ts'
+import { askOperator } from './run-operator.ts'
 import type { SimulationResult } from './simulation.ts'
 
 const stuckAfterMs = 60_000
@@ -21,17 +22,20 @@ export async function untilNothingWaits(following: Following, acknowledged: numb
   }
 }
 
-/** Reads all topics and accounts for every record in them. The lines say how it went; `holds` is the verdict. */
+/** Has every record accounted for, and every change that was sent. The lines say how it went; `holds` is the verdict. */
 export async function accountForAll(
-  topicsToRead: Parameters<typeof auditTopics>[0],
+  topicsToRead: Parameters<typeof readTraces>[0],
+  env: NodeJS.ProcessEnv,
   result: SimulationResult,
 ): Promise<{ holds: boolean; lines: string[] }> {
-  let accounting = await auditTopics(topicsToRead, result.sent)
+  const ask = () => askOperator<OperatorAccount>(['account', '--json', '--limit', '100'], env)
+  let account = await ask()
   // What was sent but never acknowledged may still be on its way.
-  for (const deadline = Date.now() + stuckAfterMs; accounting.open > 0 && Date.now() < deadline; await sleep(1_000)) {
-    accounting = await auditTopics(topicsToRead, result.sent)
+  for (const deadline = Date.now() + stuckAfterMs; openRecords(account) > 0 && Date.now() < deadline; await sleep(1_000)) {
+    account = await ask()
   }
-  const holds = accounting.problems.length === 0 && result.fulfilled
+  const changes = checkChanges(await readTraces(topicsToRead), result.sent)
+  const holds = problemsOf(account, changes).length === 0 && result.fulfilled
   const verdict = holds ? 'Everything is accounted for.' : 'The accounts do not hold.'
-  return { holds, lines: ['', `Simulator: ${result.summary}`, ...accountingLines(accounting), verdict] }
+  return { holds, lines: ['', `Simulator: ${result.summary}`, ...accountingLines(account, changes), verdict] }
 }

@@ -1,75 +1,40 @@
 /**
- * P3, to the record: every raw record ends as exactly one of event, duplicate, dead letter. Counted by origin position over what a
- * `read_committed` reader finds in the topics, not by anybody's own counters. Pure.
+ * What only the sender can check: each change that was acknowledged has exactly one event. That every raw record ended as exactly one of
+ * event, duplicate and dead letter is `operator account`'s to say. Pure.
  */
-
-/** What one record says about where a raw record went; `at` is the raw record's timestamp. */
-export type Trace =
-  | { kind: 'raw'; position: string }
-  | { kind: 'event'; origin: string; eventId: string; at: number }
-  | { kind: 'duplicate'; origin: string; conflict: boolean }
-  | { kind: 'dead-letter'; origin: string }
-  | { kind: 'sync'; syncId: string; merchantId: string }
-  | { kind: 'lost-sync'; origin: string }
 
 /** One distinct change that was sent, as far as the accounting wants to know it. */
 export type SentChange = { outcome: 'event' | 'dead-letter'; eventId?: string; acknowledged: number }
 
-export type Accounting = {
-  raw: number
-  events: number
-  duplicates: number
-  conflicts: number
-  deadLetters: number
-  syncs: Map<string, number>
-  /** Distinct changes sent that must have an event, and those that have exactly one. */
-  changes: { sent: number; found: number }
-  /** Raw records that are not accounted for yet: the only problem that time may mend. */
-  open: number
-  /** Sentences; none: the equation holds and every change has its one event. */
-  problems: string[]
+/** What `operator account --json` says, as far as it is read here. */
+export type OperatorAccount = {
+  totals: Record<
+    'raw' | 'events' | 'duplicates' | 'conflicts' | 'deadLetters' | 'missing' | 'twice' | 'strangeOrigins',
+    number
+  > & {
+    inFlight: { normalizer: number; deduplicator: number }
+    beforeMerchantSync: number
+  }
+  problems: { problem: string; position: string; detail: string }[]
+  merchantSync: { syncs: Record<string, number>; deadLetters: { count: number } }
 }
+
+/** A record of the public topic (`at`: the raw record's timestamp), and one of the sync topic. */
+export type Trace = { kind: 'event'; eventId: string; at: number } | { kind: 'sync'; syncId: string }
+
+/** Distinct changes sent that must have an event, and those that have exactly one; the problems are sentences. */
+export type Changes = { sent: number; found: number; problems: string[] }
 
 /** Two events of one change closer than this are one too many; further apart the second is promised to be an event again. */
 const windowMs = 72 * 60 * 60 * 1000
 
-export function account(traces: Iterable<Trace>, sent: SentChange[]): Accounting {
-  const raw = new Set<string>()
-  const ends = new Map<string, number>()
+export function checkChanges(traces: Iterable<Trace>, sent: SentChange[]): Changes {
   const eventTimes = new Map<string, number[]>()
   const syncIds = new Map<string, number>()
-  const syncs = new Map<string, number>()
-  const counts = { event: 0, duplicate: 0, 'dead-letter': 0, conflict: 0, 'lost-sync': 0 }
-  const add = <K>(map: Map<K, number>, key: K) => map.set(key, (map.get(key) ?? 0) + 1)
-
   for (const trace of traces) {
-    switch (trace.kind) {
-      case 'raw':
-        raw.add(trace.position)
-        continue
-      case 'sync':
-        add(syncIds, trace.syncId)
-        add(syncs, trace.merchantId)
-        continue
-      case 'lost-sync':
-        counts['lost-sync']++
-        continue
-      case 'event':
-        eventTimes.set(trace.eventId, [...(eventTimes.get(trace.eventId) ?? []), trace.at])
-        break
-      case 'duplicate':
-        if (trace.conflict) counts.conflict++
-        break
-      case 'dead-letter':
-        break
-    }
-    counts[trace.kind]++
-    add(ends, trace.origin)
+    if (trace.kind === 'event') eventTimes.set(trace.eventId, [...(eventTimes.get(trace.eventId) ?? []), trace.at])
+    else syncIds.set(trace.syncId, (syncIds.get(trace.syncId) ?? 0) + 1)
   }
-
-  const open = [...raw].filter((position) => !ends.has(position))
-  const twice = [...ends].filter(([, times]) => times > 1).map(([origin]) => origin)
-  const strange = [...ends.keys()].filter((origin) => !raw.has(origin))
   const doubled = [...eventTimes].filter(([, times]) => areTooClose(times)).map(([eventId]) => eventId)
   const repeatedSyncs = [...syncIds].filter(
     ([syncId, times]) => times > (eventTimes.get(syncId.split('.')[0] as string)?.length ?? 0),
@@ -80,25 +45,15 @@ export function account(traces: Iterable<Trace>, sent: SentChange[]): Accounting
   const silent = expected.filter((eventId) => !eventTimes.has(eventId))
   const wrong = new Set([...silent, ...doubled])
   return {
-    raw: raw.size,
-    events: counts.event,
-    duplicates: counts.duplicate,
-    conflicts: counts.conflict,
-    deadLetters: counts['dead-letter'],
-    syncs,
-    changes: { sent: expected.length, found: expected.filter((eventId) => !wrong.has(eventId)).length },
-    open: open.length,
+    sent: expected.length,
+    found: expected.filter((eventId) => !wrong.has(eventId)).length,
     problems: [
-      ...problem(open, 'raw records ended nowhere'),
-      ...problem(twice, 'raw records ended more than once'),
-      ...problem(strange, 'origins are not in the raw topics'),
       ...problem(doubled, 'changes have more than one event'),
       ...problem(silent, 'acknowledged changes have no event'),
       ...problem(
         repeatedSyncs.map(([syncId]) => syncId),
         'merchant syncs are there more often than their event',
       ),
-      ...(counts['lost-sync'] > 0 ? [`${counts['lost-sync']} events became dead letters of merchant-sync`] : []),
     ],
   }
 }
@@ -112,19 +67,31 @@ function problem(found: string[], what: string): string[] {
   return found.length === 0 ? [] : [`${found.length} ${what}, such as ${found.slice(0, 3).join(', ')}`]
 }
 
+/** Records that a stage or merchant-sync still has before it: the only problem that time may mend. */
+export const openRecords = ({ totals: { inFlight, beforeMerchantSync } }: OperatorAccount) =>
+  inFlight.normalizer + inFlight.deduplicator + beforeMerchantSync
+
+/** Everything that is wrong, as sentences; none: the equation holds and every change has its one event. */
+export function problemsOf(account: OperatorAccount, changes: Changes): string[] {
+  const { totals, problems, merchantSync } = account
+  const open = openRecords(account)
+  const lost = merchantSync.deadLetters.count
+  const shown = problems.slice(0, 3).map(({ problem, position, detail }) => `${problem}: ${position}: ${detail}`)
+  const more = totals.missing + totals.twice + totals.strangeOrigins - shown.length
+  return [
+    ...shown,
+    ...(more > 0 ? [`${more} more of this kind: operator account --json has their positions`] : []),
+    ...(open > 0 ? [`${open} records are still in flight`] : []),
+    ...(lost > 0 ? [`${lost} events became dead letters of merchant-sync`] : []),
+    ...changes.problems,
+  ]
+}
+
 /** The accounting as lines for people. */
-export function accountingLines({
-  raw,
-  events,
-  duplicates,
-  conflicts,
-  deadLetters,
-  syncs,
-  changes,
-  problems,
-}: Accounting): string[] {
+export function accountingLines(account: OperatorAccount, changes: Changes): string[] {
+  const { raw, events, duplicates, conflicts, deadLetters } = account.totals
   const sum = events + duplicates + deadLetters
-  const perMerchant = [...syncs]
+  const perMerchant = Object.entries(account.merchantSync.syncs)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([merchantId, count]) => `  ${merchantId}: ${count}`)
   return [
@@ -133,6 +100,6 @@ export function accountingLines({
     `${changes.found} of ${changes.sent} distinct changes sent have exactly one event`,
     'Merchant syncs:',
     ...(perMerchant.length > 0 ? perMerchant : ['  none']),
-    ...problems.map((sentence) => `PROBLEM: ${sentence}`),
+    ...problemsOf(account, changes).map((sentence) => `PROBLEM: ${sentence}`),
   ]
 }

@@ -3,8 +3,7 @@ import { groupId, type Topics } from '../../shared/contracts/topics.ts'
 import type { Kafka } from '../../shared/kafka/client.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
 import type { SourceRecord } from '../../shared/kafka/record.ts'
-import { type Accounting, account, type SentChange, type Trace } from './accounting.ts'
-import { tracedTopics, traceOf } from './trace.ts'
+import type { Trace } from './accounting.ts'
 
 /** Counts of records, per topic of the pipeline; `lag` is what lies before a stage and is not in its output yet. */
 export type Counts = {
@@ -33,6 +32,13 @@ type Options = { kafka: Kafka; topics: Topics; prefix: string; onDeath: (error: 
 const keptEvents = 20
 const lagPollMs = 500
 
+/** In the order in which a notification meets them. */
+const followedTopics = (topics: Topics): string[] => [
+  ...Object.values(topics.raw),
+  ...[topics.normalized, topics.events, topics.duplicates, topics.syncs],
+  ...Object.values(topics.deadLetters),
+]
+
 /** Follows every topic of the pipeline, for a live view. */
 export async function followTopics(options: Options & { from: 'beginning' | 'end' }): Promise<Following> {
   const { kafka, topics, prefix, from, onDeath } = options
@@ -48,7 +54,7 @@ export async function followTopics(options: Options & { from: 'beginning' | 'end
   }
   const reader = await readTopics({
     kafka,
-    topics: tracedTopics(topics),
+    topics: followedTopics(topics),
     from,
     groupPrefix: `${prefix}live-view.`,
     onRecord: see,
@@ -115,19 +121,19 @@ function toLastEvent({ headers, timestamp }: SourceRecord): LastEvent {
   }
 }
 
-/** Reads all topics once, from their beginning to their end as of now, and accounts for every raw record in them. */
-export async function auditTopics({ kafka, topics, prefix, onDeath }: Options, sent: SentChange[]): Promise<Accounting> {
+/** What the public topic and the sync topic hold as of now: headers are enough. */
+export async function readTraces({ kafka, topics, prefix, onDeath }: Options): Promise<Trace[]> {
   const traces: Trace[] = []
   const reader = await readTopics({
     kafka,
-    topics: tracedTopics(topics),
+    topics: [topics.events, topics.syncs],
     groupPrefix: `${prefix}accounting.`,
     onDeath,
-    onRecord(record) {
-      const trace = traceOf(record, topics)
-      if (trace) traces.push(trace)
+    onRecord({ topic, headers, timestamp }) {
+      const id = headers[header.id] ?? '(no id)'
+      traces.push(topic === topics.events ? { kind: 'event', eventId: id, at: timestamp } : { kind: 'sync', syncId: id })
     },
   })
   await reader.caughtUp.finally(() => reader.stop())
-  return account(traces, sent)
+  return traces
 }

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SentChange } from './accounting.ts'
 import { type OwnedProcess, startOwned } from './owned-process.ts'
-import { mainOf, nodeBinary } from './run-operator.ts'
+import { documentIn, mainOf, nodeBinary } from './run-operator.ts'
 import type { StartOptions } from './start-options.ts'
 
 /** What the simulator says when it has sent all that it was asked to. */
@@ -36,8 +36,9 @@ export async function startSimulator(options: {
     process: simulator,
     async result() {
       const { code } = await simulator.exited
-      const document = lastDocument(simulator.output())
-      if (!document) throw new Error(`The simulator failed: ${simulator.output().trim().slice(-500)} (log: ${simulator.logFile})`)
+      const document = documentIn<Document | { error: string }>(simulator.output())
+      if (!document || 'error' in document)
+        throw new Error(`The simulator failed: ${simulator.output().trim().slice(-500)} (log: ${simulator.logFile})`)
       const { changes } = JSON.parse(readFileSync(planFile, 'utf8')) as { changes: SentChange[] }
       return { acknowledged: document.acknowledged, sent: changes, fulfilled: code === 0, summary: summaryOf(document) }
     },
@@ -52,15 +53,6 @@ type Document = {
   lost: number
   wrongAnswers: number
   trouble: string[]
-}
-
-function lastDocument(output: string): Document | undefined {
-  try {
-    const document = JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as Partial<Document>
-    return typeof document.acknowledged === 'number' ? (document as Document) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function summaryOf({ seed, sent, acknowledged, distinct, lost, wrongAnswers, trouble }: Document): string {

@@ -88,7 +88,7 @@ async function run(start: StartOptions, external: { brokers?: string; redisUrl?:
   const result = await unlessStopped(simulator.result())
   display.note('all sent; waiting until each is accounted for')
   await unlessStopped(untilNothingWaits(following, before + result.acknowledged))
-  const { holds, lines } = await unlessStopped(accountForAll(follow, result))
+  const { holds, lines } = await unlessStopped(accountForAll(follow, env, result))
   display.stop()
   for (const line of lines) say(line)
   return holds ? 0 : 1

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAccountCommand } from './account-command.ts'
 import type { Frame } from './command.ts'
 import { addKeysCommand } from './keys-command.ts'
 import { addMerchantsCommand } from './merchants-command.ts'
@@ -17,6 +18,7 @@ export function createProgram(frame: Frame): Command {
   addTopicsCommand(program, frame)
   addMerchantsCommand(program, frame)
   addKeysCommand(program, frame)
+  addAccountCommand(program, frame)
   addSimulateCommand(program, frame)
   return program
 }

@@ -1,42 +1,58 @@
-import kafkajs from 'kafkajs'
+import { createRequire } from 'node:module'
+import kafkajs, { type Admin } from 'kafkajs'
 import type { Kafka } from './client.ts'
 
-/** What services ask the cluster about a topic. */
+/** First offset that the log still has, and one past its last record, committed or not. */
+export type Bounds = { low: number; high: number }
+
+/** What services ask the cluster about topics. Maps are by partition. */
 export type TopicFacts = {
+  /** Which of these topics the cluster does not have. */
+  missing: (topics: string[]) => Promise<string[]>
   partitionCount: (topic: string) => Promise<number>
-  /** First offset that the log still has, and one past its last. */
-  bounds: (topic: string, partition: number) => Promise<{ low: number; high: number }>
-  /** First offset with this timestamp or a later one; the end of the log if there is none. */
+  bounds: (topic: string, partition: number) => Promise<Bounds>
+  allBounds: (topic: string) => Promise<Map<number, Bounds>>
+  /** First offset with this timestamp or a later one (control records count); the end of the log if there is none. */
   offsetAt: (topic: string, partition: number, timestamp: number) => Promise<number>
-  /** Where a consumer group goes on; -1 if it has committed nothing. */
+  allOffsetsAt: (topic: string, timestamp: number) => Promise<Map<number, number>>
+  /** Where a consumer group goes on; -1 if it has committed nothing. Offsets inside an open transaction do not count. */
   committedOffset: (group: string, topic: string, partition: number) => Promise<number>
+  allCommitted: (group: string, topic: string) => Promise<Map<number, number>>
   /** Milliseconds; Infinity when kept for ever. */
   retentionMs: (topic: string) => Promise<number>
   close: () => Promise<void>
 }
 
 export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
-  const admin = kafka.admin()
+  const admin = createUncommittedAdmin(kafka)
   await admin.connect()
+  const allBounds = async (topic: string) => {
+    const entries = await admin.fetchTopicOffsets(topic)
+    return new Map(entries.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]))
+  }
+  const allOffsetsAt = async (topic: string, timestamp: number) => {
+    const entries = await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)
+    return new Map(entries.map(({ partition, offset }) => [partition, Number(offset)]))
+  }
+  const allCommitted = async (groupId: string, topic: string) => {
+    const [entry] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    return new Map(entry?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
+  }
   return {
+    allBounds,
+    allOffsetsAt,
+    async missing(topics) {
+      const listed = new Set(await admin.listTopics())
+      return topics.filter((topic) => !listed.has(topic))
+    },
     async partitionCount(topic) {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
       return topics[0]?.partitions.length ?? 0
     },
-    async bounds(topic, partition) {
-      const bounds = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition)
-      if (!bounds) throw new Error(`${topic} has no partition ${partition}`)
-      return { low: Number(bounds.low), high: Number(bounds.high) }
-    },
-    async offsetAt(topic, partition, timestamp) {
-      const found = (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)).find((entry) => entry.partition === partition)
-      if (!found) throw new Error(`${topic} has no partition ${partition}`)
-      return Number(found.offset)
-    },
-    async committedOffset(groupId, topic, partition) {
-      const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] })
-      return Number(committed?.partitions.find((entry) => entry.partition === partition)?.offset ?? -1)
-    },
+    bounds: async (topic, partition) => ofPartition(await allBounds(topic), topic, partition),
+    offsetAt: async (topic, partition, timestamp) => ofPartition(await allOffsetsAt(topic, timestamp), topic, partition),
+    allCommitted,
+    committedOffset: async (group, topic, partition) => (await allCommitted(group, topic)).get(partition) ?? -1,
     async retentionMs(topic) {
       const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: ['retention.ms'] }]
       const described = await admin.describeConfigs({ resources, includeSynonyms: false })
@@ -47,4 +63,26 @@ export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
     },
     close: () => admin.disconnect(),
   }
+}
+
+function ofPartition<T>(found: Map<number, T>, topic: string, partition: number): T {
+  const value = found.get(partition)
+  if (value === undefined) throw new Error(`${topic} has no partition ${partition}`)
+  return value
+}
+
+type CreateCluster = (options: { allowAutoTopicCreation: boolean; isolationLevel: number }) => object
+const createAdmin: (options: object) => Admin = createRequire(import.meta.url)('kafkajs/src/admin')
+const readUncommitted = 0
+
+/**
+ * kafkajs's own admin asks read_committed and has no option for it: its `high` is where the oldest open transaction begins, which can lie
+ * *before* records whose source offsets are committed already. This one is made as `kafka.admin()` is, and sees the end of the log.
+ */
+function createUncommittedAdmin(kafka: Kafka): Admin {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
+  if (!symbol) throw new Error('kafkajs: its cluster is not made where version 2.2.4 makes it')
+  const createCluster = (kafka as unknown as Record<symbol, CreateCluster>)[symbol] as CreateCluster
+  const cluster = createCluster({ allowAutoTopicCreation: false, isolationLevel: readUncommitted })
+  return createAdmin({ logger: kafka.logger(), cluster })
 }

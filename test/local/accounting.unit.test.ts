@@ -1,71 +1,79 @@
 import t from 'tap'
-import { account, accountingLines, type Trace } from '../../deploy/local/accounting.ts'
+import { accountingLines, checkChanges, type OperatorAccount, problemsOf, type Trace } from '../../deploy/local/accounting.ts'
 
 const hourMs = 60 * 60 * 1000
 const idA = 'a'.repeat(32)
 const idB = 'b'.repeat(32)
-const raw = (n: number): Trace => ({ kind: 'raw', position: `raw/0/${n}` })
-const event = (n: number, eventId: string, at = 0): Trace => ({ kind: 'event', origin: `raw/0/${n}`, eventId, at })
-const duplicate = (n: number, conflict = false): Trace => ({ kind: 'duplicate', origin: `raw/0/${n}`, conflict })
-const deadLetter = (n: number): Trace => ({ kind: 'dead-letter', origin: `raw/0/${n}` })
-const sync = (eventId: string, merchantId: string): Trace => ({
-  kind: 'sync',
-  syncId: `${eventId}.${merchantId}.shop`,
-  merchantId,
-})
+const event = (eventId: string, at = 0): Trace => ({ kind: 'event', eventId, at })
+const sync = (eventId: string, merchantId: string): Trace => ({ kind: 'sync', syncId: `${eventId}.${merchantId}.shop` })
 const sent = (eventId: string, acknowledged = 1) => ({ outcome: 'event' as const, eventId, acknowledged })
 
-const balanced = [raw(1), raw(2), raw(3), event(1, idA), duplicate(2, true), deadLetter(3), sync(idA, 'm1')]
+const good = [event(idA), sync(idA, 'm1')]
+const changes = checkChanges(good, [sent(idA, 2), { outcome: 'dead-letter', acknowledged: 1 }])
+const account: OperatorAccount = {
+  totals: {
+    ...{ raw: 3, events: 1, duplicates: 1, conflicts: 1, deadLetters: 1, missing: 0, twice: 0, strangeOrigins: 0 },
+    ...{ inFlight: { normalizer: 0, deduplicator: 0 }, beforeMerchantSync: 0 },
+  },
+  problems: [],
+  merchantSync: { syncs: { m1: 1 }, deadLetters: { count: 0 } },
+}
 
-t.test('raw records that each ended once are balanced', async (t) => {
-  const accounting = account(balanced, [sent(idA, 2), { outcome: 'dead-letter', acknowledged: 1 }])
-  t.match(accounting, { raw: 3, events: 1, duplicates: 1, conflicts: 1, deadLetters: 1, open: 0, changes: { sent: 1, found: 1 } })
-  t.same(accounting.problems, [])
-  t.same([...accounting.syncs], [['m1', 1]])
-  t.equal(accountingLines(accounting)[0], 'raw 3 = events 1 + duplicates 1 + dead letters 1')
-})
-
-t.test('the order of reading does not matter', async (t) => {
-  t.same(account(balanced.toReversed(), [sent(idA)]), account(balanced, [sent(idA)]))
+t.test('changes with one event each, in whatever order it is read, are as they should be', async (t) => {
+  t.strictSame(changes, { sent: 1, found: 1, problems: [] })
+  t.strictSame(checkChanges(good.toReversed(), [sent(idA)]), changes)
+  t.strictSame(accountingLines(account, changes), [
+    'raw 3 = events 1 + duplicates 1 + dead letters 1',
+    '1 of the duplicates had other content than the event that stands (conflicts)',
+    '1 of 1 distinct changes sent have exactly one event',
+    'Merchant syncs:',
+    '  m1: 1',
+  ])
 })
 
 const broken: [string, Trace[], RegExp][] = [
-  ['a raw record that ended nowhere', [...balanced, raw(4)], /1 raw records ended nowhere, such as raw\/0\/4/],
-  ['a raw record that ended twice', [...balanced, duplicate(1)], /1 raw records ended more than once, such as raw\/0\/1/],
-  ['an origin that nobody wrote', [...balanced, deadLetter(9)], /1 origins are not in the raw topics, such as raw\/0\/9/],
-  [
-    'a second event of a change',
-    [...balanced, raw(4), event(4, idA, hourMs)],
-    /1 changes have more than one event, such as a{32}/,
-  ],
-  ['a sync that is there twice', [...balanced, sync(idA, 'm1')], /1 merchant syncs are there more often than their event/],
-  ['a sync without an event', [...balanced, sync(idB, 'm1')], /1 merchant syncs are there more often than their event/],
-  [
-    'an event that merchant-sync gave up',
-    [...balanced, { kind: 'lost-sync', origin: 'raw/0/1' }],
-    /1 events became dead letters/,
-  ],
+  ['a second event of a change', [...good, event(idA, hourMs)], /1 changes have more than one event, such as a{32}/],
+  ['a sync that is there twice', [...good, sync(idA, 'm1')], /1 merchant syncs are there more often than their event/],
+  ['a sync without an event', [...good, sync(idB, 'm1')], /1 merchant syncs are there more often than their event/],
 ]
 for (const [what, traces, problem] of broken) {
   t.test(`${what} is found`, async (t) => {
-    const { problems } = account(traces, [sent(idA)])
+    const { problems } = checkChanges(traces, [sent(idA)])
     t.equal(problems.length, 1)
     t.match(problems[0], problem)
   })
 }
 
 t.test('an acknowledged change without an event is found, an unacknowledged one is not missed', async (t) => {
-  t.match(account(balanced, [sent(idA), sent(idB)]), {
-    changes: { sent: 2, found: 1 },
+  t.match(checkChanges(good, [sent(idA), sent(idB)]), {
+    ...{ sent: 2, found: 1 },
     problems: [/1 acknowledged changes have no event/],
   })
-  t.match(account(balanced, [sent(idA), sent(idB, 0)]), { changes: { sent: 1, found: 1 }, problems: [] })
+  t.strictSame(checkChanges(good, [sent(idA), sent(idB, 0)]), changes)
 })
 
 t.test('beyond the window a repeat is an event again', async (t) => {
-  t.same(account([...balanced, raw(4), event(4, idA, 73 * hourMs), sync(idA, 'm1')], [sent(idA)]).problems, [])
+  t.strictSame(checkChanges([...good, event(idA, 73 * hourMs), sync(idA, 'm1')], [sent(idA)]), changes)
 })
 
-t.test('records that are still under way are open', async (t) => {
-  t.equal(account([raw(1), raw(2), event(1, idA)], []).open, 1)
-})
+const wrong: [string, object, RegExp][] = [
+  [
+    'what the operator found',
+    { problems: [{ problem: 'missing', position: 'raw/0/4', detail: 'why' }] },
+    /^missing: raw\/0\/4: why$/,
+  ],
+  ['what it did not list', { totals: { ...account.totals, twice: 2 } }, /^2 more of this kind/],
+  ['what is still in flight', { totals: { ...account.totals, beforeMerchantSync: 1 } }, /^1 records are still in flight$/],
+  [
+    'what merchant-sync gave up',
+    { merchantSync: { syncs: {}, deadLetters: { count: 1 } } },
+    /^1 events became dead letters of merchant-sync$/,
+  ],
+]
+for (const [what, change, problem] of wrong) {
+  t.test(`${what} is a problem`, async (t) => {
+    const problems = problemsOf({ ...account, ...change }, changes)
+    t.equal(problems.length, 1)
+    t.match(problems[0], problem)
+  })
+}

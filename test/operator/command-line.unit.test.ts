@@ -25,7 +25,7 @@ t.test('every command explains itself: a summary, --json, examples that begin wi
     commands().map((words) => words.join(' ')),
     [
       ...['topics plan', 'topics check', 'topics apply', 'merchants put', 'merchants list', 'merchants remove'],
-      ...['keys make', 'keys list', 'keys rotate', 'simulate'],
+      ...['keys make', 'keys list', 'keys rotate', 'account', 'simulate'],
     ],
   )
   for (const words of commands()) {
@@ -49,6 +49,7 @@ t.test('a wrong command line exits 2, says why and how to get help, and writes n
     ['topics', 'plan', '--nonsense'],
     ['keys', 'make'],
     ['keys', 'rotate', '--dir', 'x', '--set', 'nonsense'],
+    ['account', '--from', 'yesterday'],
     ['simulate', '--duplicates', '1.5'],
     ['simulate', '--rate', 'fast'],
   ]

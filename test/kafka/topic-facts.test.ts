@@ -1,0 +1,36 @@
+import t from 'tap'
+import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
+import { createTopicSet } from '../support/topic-set.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+t.test(
+  'the end of a log includes what an open transaction has written; committed offsets do not include its offsets',
+  async (t) => {
+    const { kafka, topics, prefix } = await createTopicSet(t)
+    const topic = topics.events
+    const facts = await openTopicFacts(kafka)
+    t.teardown(facts.close)
+    const producer = kafka.producer({ transactionalId: `${prefix}open`, maxInFlightRequests: 1 })
+    await producer.connect()
+    t.teardown(() => producer.disconnect())
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ partition: 1, key: 'k', value: 'v' }] })
+    await transaction.sendOffsets({
+      consumerGroupId: `${prefix}group`,
+      topics: [{ topic, partitions: [{ partition: 1, offset: '7' }] }],
+    })
+
+    t.strictSame(await facts.bounds(topic, 1), { low: 0, high: 1 })
+    t.equal((await facts.allCommitted(`${prefix}group`, topic)).get(1), -1)
+    await transaction.commit()
+    // The commit is answered before its markers are written.
+    await waitFor('its offsets', async () => (await facts.allCommitted(`${prefix}group`, topic)).get(1) === 7)
+    await waitFor('the commit marker', async () => (await facts.bounds(topic, 1)).high === 2)
+    const atTheEnd = await facts.allOffsetsAt(topic, Date.now() + 60_000)
+    t.strictSame(
+      [0, 1, 2, 3].map((partition) => atTheEnd.get(partition)),
+      [0, 2, 0, 0],
+    )
+    t.strictSame(await facts.missing([topic, `${prefix}nowhere`]), [`${prefix}nowhere`])
+  },
+)
