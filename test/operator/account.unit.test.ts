@@ -159,10 +159,16 @@ t.test('records that were sent back or replayed are accounted for like any other
   t.match(row, { raw: 5, redriven: 1, replayed: 1, deadLetters: 2 })
   t.match(text, '1 of the raw records are dead letters sent back.')
 
-  const later = { ...origin(0), [header.redriveOf]: `${topics.deadLetters['merchant-sync']}/0/0` }
-  const again = accountFor([...balanced, record(topics.events, 5, later)])
+  const later = { [header.origin]: `${topics.normalized}/0/7`, [header.redriveOf]: `${topics.deadLetters.deduplicator}/0/0` }
+  const outcomes = [topics.events, topics.deadLetters.deduplicator].map((topic) => record(topic, 5, later))
+  const again = accountFor([
+    ...balanced,
+    ...outcomes,
+    record(topics.duplicates, 5, { [header.origin]: `${topics.normalized}/0/8` }),
+  ])
   t.ok(again.holds)
-  t.match(again.document, { redrivenLater: 1, totals: { events: 2 } })
+  t.match(again.document, { redrivenLater: 3, totals: { events: 2, duplicates: 2, deadLetters: 1 } })
+  t.notOk(accountFor([...balanced, record(topics.events, 5, { [header.origin]: `${topics.normalized}/0/7` })]).holds)
 })
 
 t.test('merchant-sync is reported: syncs by merchant, and events that it gave up', async (t) => {

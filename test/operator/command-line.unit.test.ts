@@ -24,7 +24,9 @@ t.test('every command explains itself: a summary, --json, examples that begin wi
   t.same(
     commands().map((words) => words.join(' ')),
     [
-      ...['topics plan', 'topics check', 'topics apply', 'merchants put', 'merchants list', 'merchants remove'],
+      ...['topics plan', 'topics check', 'topics apply', 'merchants put', 'merchants import', 'merchants diff', 'merchants list'],
+      ...['merchants export', 'merchants history', 'merchants enable', 'merchants disable', 'merchants remove'],
+      ...['merchants match', 'merchants unmatched'],
       ...['keys make', 'keys list', 'keys rotate', 'account', 'simulate'],
     ],
   )

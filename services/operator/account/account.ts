@@ -17,7 +17,7 @@ export type Account = {
   strangeOrigins: number
   /** Outcomes of raw records that have left retention. */
   outcomesOfLeftRecords: number
-  /** Dead letters of later stages that were sent back: they are no outcome of a raw record. */
+  /** Outcomes of dead letters of the deduplicator that were sent back: not of raw records. */
   redrivenLater: number
   /** Syncs of the events in the range, by merchant. */
   syncs: Map<string, number>
@@ -56,8 +56,7 @@ export function createAccounting(topics: Topics, cut: Cut, maxProblems: number):
   }
 
   function addOutcome(record: SourceRecord, ending: Ending): void {
-    // The normalizer's own dead letters keep this header from the raw record, whose outcome they are.
-    if (record.headers[header.redriveOf] !== undefined && record.topic !== topics.deadLetters.normalizer) {
+    if (isRedrivenLater(record, ending, topics)) {
       account.redrivenLater++
       return
     }
@@ -137,6 +136,16 @@ export function createAccounting(topics: Topics, cut: Cut, maxProblems: number):
     },
     result: () => account,
   }
+}
+
+/**
+ * Of a dead letter of the deduplicator that was sent back: it is its own origin, a position of the normalized topic, and carries `redrive-of`
+ * on; only the record of a duplicate has headers of its own. (The normalizer's dead letters keep the header from the raw record that they are of.)
+ */
+function isRedrivenLater({ topic, headers }: SourceRecord, ending: Ending, topics: Topics): boolean {
+  if (topic === topics.deadLetters.normalizer) return false
+  if (ending === 'duplicate') return readOrigin(headers[header.origin])?.where.startsWith(`${topics.normalized}/`) ?? false
+  return headers[header.redriveOf] !== undefined
 }
 
 /** Without a committed offset everything is in flight. */

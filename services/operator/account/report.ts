@@ -84,7 +84,10 @@ function notes({ syncs, lostSyncs, redrivenLater }: Account, totals: Totals, unc
     [totals.conflicts, `${totals.conflicts} of the duplicates had other content than the event that stands (conflicts).`],
     [totals.redriven, `${totals.redriven} of the raw records are dead letters sent back.`],
     [totals.replayed, `${totals.replayed} of the raw records are replayed ones.`],
-    [redrivenLater, `${redrivenLater} records of later topics are dead letters sent back: no outcomes of raw records.`],
+    [
+      redrivenLater,
+      `${redrivenLater} outcomes are not of raw records, but of dead letters that were sent back to the deduplicator.`,
+    ],
     [
       totals.leftRetention,
       `${totals.leftRetention} raw records left retention, and ${totals.outcomesOfLeftRecords} of their outcomes are still there.`,
