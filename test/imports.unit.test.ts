@@ -7,7 +7,9 @@ import t from 'tap'
 const root = join(import.meta.dirname, '..')
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' })
 const files = tracked.split('\n').filter(Boolean)
-const sources = files.filter((file) => /^(services|shared|deploy|test)\/.*\.(ts|mjs)$/.test(file))
+/** A program that other teams copy: it uses what they have, kafkajs and the packed contracts, and nothing of the tree. */
+const example = 'deploy/subscribe/typescript/subscribe.ts'
+const sources = files.filter((file) => /^(services|shared|deploy|test)\/.*\.(ts|mjs)$/.test(file) && file !== example)
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
 
 /** A part of the tree and the parts it may import besides itself; a service is a part of its own. */
@@ -65,6 +67,12 @@ t.test('kafkajs stays behind shared/kafka and shared/stage', async (t) => {
     users.filter((file) => !/^(shared\/kafka|shared\/stage|test)\//.test(file)),
     [],
   )
+})
+
+t.test('the example for subscribers imports only packages', async (t) => {
+  const { files: own, packages } = importsOf(example)
+  t.same(own, [])
+  t.ok(packages.includes('kafkajs') && packages.includes('token-event-contracts/validate'))
 })
 
 t.test('contracts need nothing but ajv', async (t) => {

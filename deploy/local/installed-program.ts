@@ -17,22 +17,30 @@ export function findProgram(name: string): string | undefined {
     })
 }
 
-/**
- * The path of a program that a Debian package brings. When it is absent, root gets it installed by apt; anyone else is told the command.
- * The package lists are updated first, because a new machine has none.
- */
+/** The path of a program that a Debian package brings; installed when it is absent, as `ensureInstalled` says. */
 export function ensureProgram(name: string, debianPackage: string, log: (line: string) => void): string {
-  const found = findProgram(name)
+  const find = () => findProgram(name)
+  return ensureInstalled({ find, missing: `${name} is not on the PATH`, debianPackages: [debianPackage], log })
+}
+
+type Wanted = { find: () => string | undefined; missing: string; debianPackages: string[]; log: (line: string) => void }
+
+/**
+ * What `find` finds. When it finds nothing, root gets the Debian packages installed by apt; anyone else is told the command. The package lists
+ * are updated first, because a new machine has none.
+ */
+export function ensureInstalled({ find, missing, debianPackages, log }: Wanted): string {
+  const found = find()
   if (found) return found
-  const command = `apt-get install ${debianPackage}`
-  if (!findProgram('apt-get')) throw new Error(`${name} is not on the PATH. Install it with your system's packages.`)
-  if (process.getuid?.() !== 0) throw new Error(`${name} is not on the PATH. Install it with: sudo ${command}`)
-  log(`Installing ${debianPackage} by apt …`)
+  const command = `apt-get install ${debianPackages.join(' ')}`
+  if (!findProgram('apt-get')) throw new Error(`${missing}. Install it with your system's packages.`)
+  if (process.getuid?.() !== 0) throw new Error(`${missing}. Install it with: sudo ${command}`)
+  log(`Installing ${debianPackages.join(' ')} by apt …`)
   const update = apt(['update'])
-  const install = apt(['install', '-y', '--no-install-recommends', debianPackage])
-  const installed = findProgram(name)
+  const install = apt(['install', '-y', '--no-install-recommends', ...debianPackages])
+  const installed = find()
   if (installed) return installed
-  throw new Error(`${name} is not on the PATH, and ${command} failed: ${firstProblem(install) || firstProblem(update)}`)
+  throw new Error(`${missing}, and ${command} failed: ${firstProblem(install) || firstProblem(update)}`)
 }
 
 /** RUNLEVEL=1 keeps Debian's start scripts from starting a service of the package's own beside ours. */
