@@ -496,7 +496,7 @@ export interface TokenEvent {
   times: EventTimes
   raw: ProviderText
   /**
-   * accessToken, refreshToken, authCode, authState, userId, customerId, userLoginId, as far as received: one JWE (dir, A256GCM), bound to provider, account and eventId.
+   * accessToken, refreshToken, authCode, authState, userId, customerId, userLoginId, as far as received: one JWE (RFC 7516, compact; dir, A256GCM) whose content is JSON. Additional data is its protected header, with ctx: ["credentials", provider, account, eventId]; whoever opens it compares these with the event's.
    */
   sealed?: string
 }
