@@ -75,14 +75,22 @@ export const demonstrationMerchants = [
     merchantId: '218823863726000000002',
     name: 'Harbour Taxi',
     authClientIds: ['218823863726000000902'],
-    subscriptions: [all('dispatch', 'harbour-taxi'), { ...all('old-system', 'old.harbour-taxi'), enabled: false }],
+    subscriptions: [
+      all('dispatch', 'harbour-taxi'),
+      { ...all('old-system', 'old.harbour-taxi'), enabled: false },
+      { ...all('gcash-desk', 'gcash.harbour-taxi'), wallets: ['1021234567891230003'] },
+    ],
   },
   {
     merchantId: '218823863726000000003',
     name: 'Blue Kiosk',
     subscriptions: [{ ...all('till', 'blue-kiosk'), types: ['token.created', 'token.canceled'], providers: ['alipayplus'] }],
   },
-  { merchantId: 'manila-groceries', name: 'Manila Groceries', subscriptions: [all('checkout', 'manila-groceries')] },
+  {
+    merchantId: 'manila-groceries',
+    name: 'Manila Groceries',
+    subscriptions: [{ ...all('checkout', 'manila-groceries'), channels: ['PH_GCASH_DIRECT_DEBIT'] }],
+  },
   {
     merchantId: 'bangkok-metro',
     name: 'Bangkok Metro',
