@@ -149,8 +149,8 @@ async function inOrder({ terminal }: Frame) {
 
 function rowsOf({ merchantId, name = '', subscriptions }: Merchant): string[][] {
   if (subscriptions.length === 0) return [[merchantId, name, '(none)']]
-  return subscriptions.map(({ id, enabled, types, providers = [], wallets = [], channels = [], endpoint = '' }, index) => {
-    const wanted = [...(types ?? ['all']), ...providers, ...wallets, ...channels].join(', ')
+  return subscriptions.map(({ id, enabled, types = [], providers = [], wallets = [], channels = [], endpoint = '' }, index) => {
+    const wanted = [...types, ...providers, ...wallets, ...channels].join(', ') || 'all'
     return [index === 0 ? merchantId : '', index === 0 ? name : '', id, enabled ? 'yes' : 'no', wanted, endpoint]
   })
 }

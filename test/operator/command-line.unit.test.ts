@@ -39,7 +39,8 @@ t.test('every command explains itself: a summary, --json, examples that begin wi
 })
 
 t.test('what would change something has a dry run', async (t) => {
-  for (const words of ['topics apply', 'merchants put', 'merchants remove', 'keys make', 'keys rotate'])
+  const changing = ['put', 'import', 'enable', 'disable', 'remove'].map((name) => `merchants ${name}`)
+  for (const words of ['topics apply', ...changing, 'keys make', 'keys rotate'])
     t.match((await operator([...words.split(' '), '--help'])).out, /--dry-run/, words)
 })
 
