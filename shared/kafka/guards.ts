@@ -1,8 +1,9 @@
 /**
- * Four defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
+ * Five defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
  * All are checked in tests. Import this before `kafkajs`.
  */
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 
 const require = createRequire(import.meta.url)
 
@@ -90,4 +91,20 @@ RequestQueue.prototype.scheduleCheckPendingRequests = function (this: { pending:
 const ConsumerGroup = require('kafkajs/src/consumer/consumerGroup')
 ConsumerGroup.prototype.recoverFromOffsetOutOfRange = async (error: Error) => {
   throw error
+}
+
+/**
+ * After a request has timed out, kafkajs goes on with the same connection, for as long as the kernel takes to find out that it is dead (15 minutes).
+ * Half-open, it costs one time-out after the other. As Java's client does: whoever did not answer in time is called anew.
+ */
+const Connection = require('kafkajs/src/network/connection')
+const send = Connection.prototype.send
+Connection.prototype.send = async function (this: { socket?: Socket }, ...request: unknown[]) {
+  const { socket } = this
+  try {
+    return await send.apply(this, request)
+  } catch (error) {
+    if ((error as Error).name === 'KafkaJSRequestTimeoutError') socket?.destroy(error as Error)
+    throw error
+  }
 }

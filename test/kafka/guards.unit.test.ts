@@ -1,6 +1,12 @@
+import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
+import { createKafka } from '../../shared/kafka/client.ts'
 import { filterAbortedMessages, reachLastOffset } from '../../shared/kafka/guards.ts'
+import { kafkaEnv, readEnv } from '../../shared/runtime/env.ts'
+import { createLog } from '../../shared/runtime/log.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const record = (offset: number, producerId: string, inTransaction = true) => ({
   offset: String(offset),
@@ -45,6 +51,26 @@ t.test("a user record with a key of four zero bytes ends nobody's aborted transa
 t.test('records outside transactions of the same producer are shown', (t) => {
   t.strictSame(visible([record(10, 'a', false), record(11, 'a')], [{ producerId: 'a', firstOffset: '9' }]), [10])
   t.end()
+})
+
+t.test('a connection on which a request has timed out is closed, so that the next one is made on another', async (t) => {
+  let opened = 0
+  let closed = 0
+  const server = createServer((socket) => {
+    opened++
+    socket.on('error', () => {})
+    socket.on('close', () => closed++)
+    socket.resume()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const kafka = createKafka(readEnv(kafkaEnv, { KAFKA_BROKERS: `127.0.0.1:${port}` }), 'test', createLog('test', 'silent'), {
+    requestTimeout: 200,
+    retry: { retries: 0 },
+  })
+  await t.rejects(kafka.admin().connect(), /timed out/)
+  await waitFor('every connection to be closed', () => opened > 0 && closed === opened)
 })
 
 t.test('a batch reaches its last offset, whatever compaction left of it', (t) => {
