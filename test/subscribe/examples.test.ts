@@ -59,7 +59,7 @@ const public5 = (lines: Line[]) => lines.map((line) => line.slice(0, 5))
 
 t.test('kafkajs, Java, Python and kcat end with the same list of events', async (t) => {
   const { keys, env } = await developmentKeys()
-  const building = prepareExamples()
+  const building = prepareExamples(t)
   const pipeline = await startPipeline(t, env)
   const { kafka, topics, partitions } = pipeline.set
   const topic = topics.events

@@ -1,6 +1,6 @@
 /** The programs of deploy/subscribe as a team would have them: copied to a folder of their own, built, and run by what the machine has. */
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { ensureInstalled, ensureProgram } from '../../deploy/local/installed-program.ts'
@@ -59,8 +59,8 @@ const example = (name: string, cwd: string, ...command: string[]): Example => ({
 
 const linesIn = (output: string): Line[] => output.split('\n').flatMap((line) => (line.includes('\t') ? [line.split('\t')] : []))
 
-/** The examples that keep their place in a group, each ready to run. */
-export async function prepareExamples(): Promise<Example[]> {
+/** The examples that keep their place in a group, each ready to run until the end of the test. */
+export async function prepareExamples(t: Teardown): Promise<Example[]> {
   const python = (name: string) => join(modules, name)
   ensureInstalled({
     find: () =>
@@ -71,23 +71,26 @@ export async function prepareExamples(): Promise<Example[]> {
   })
   ensureProgram('jq', 'jq', console.error)
   ensureProgram('javac', 'default-jdk-headless', console.error)
-  const [typescript, java] = await Promise.all([buildTypeScript(), buildJava()])
+  const [typescript, java] = await Promise.all([buildTypeScript(copyOf(t, 'typescript')), buildJava(copyOf(t, 'java'))])
   return [typescript, java, example('python', join(examples, 'python'), debianPython, 'subscribe.py')]
 }
 
+function copyOf(t: Teardown, name: string): string {
+  const folder = temporaryFolder()
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  cpSync(join(examples, name), folder, { recursive: true })
+  return folder
+}
+
 /** Packed, installed into a folder that knows nothing of this project, compiled there, run by the machine's own Node. */
-async function buildTypeScript(): Promise<Example> {
-  const folder = join(temporaryFolder(), 'typescript')
-  cpSync(join(examples, 'typescript'), folder, { recursive: true })
+async function buildTypeScript(folder: string): Promise<Example> {
   const tarball = (await run(projectRoot, nodeBinary, join(examples, 'contracts/pack.ts'))).trim()
   await run(folder, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball)
   await run(folder, 'npm', 'run', 'build')
   return example('typescript', folder, 'node', 'subscribe.js')
 }
 
-async function buildJava(): Promise<Example> {
-  const folder = join(temporaryFolder(), 'java')
-  cpSync(join(examples, 'java'), folder, { recursive: true })
+async function buildJava(folder: string): Promise<Example> {
   await run(folder, 'mvn', '-q', '-B', 'compile', 'dependency:copy-dependencies')
   return example('java', folder, 'java', '-cp', 'target/classes:target/dependency/*', 'Subscribe')
 }
