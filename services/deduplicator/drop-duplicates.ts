@@ -1,6 +1,7 @@
 import { header } from '../../shared/contracts/headers.ts'
-import { formatPosition, type Topics } from '../../shared/contracts/topics.ts'
+import type { Topics } from '../../shared/contracts/topics.ts'
 import type { Duplicate, TokenEvent } from '../../shared/contracts/types.ts'
+import { originOf, positionOf } from '../../shared/kafka/record.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
 import { deadLetter, emit, FencedError, type Outcome, type SourceRecord, StopError } from '../../shared/stage/outcome.ts'
 import type { Batch, Step } from '../../shared/stage/stage.ts'
@@ -81,7 +82,9 @@ export function decide(record: SourceRecord, verdict: Verdict, topics: Topics): 
 }
 
 function publish(record: SourceRecord, late: boolean, topics: Topics): Outcome {
-  const { [header.cancelId]: _cancelId, [header.contentHash]: _contentHash, ...headers } = record.headers
+  const { [header.cancelId]: _cancelId, [header.contentHash]: _contentHash, ...rest } = record.headers
+  // What a redrive appended here is its own origin, and its event says whose redrive it is.
+  const headers = { ...rest, [header.origin]: originOf(record) }
   const key = record.key?.toString() ?? ''
   const value = record.value as Buffer
   if (!late) return emit([{ topic: topics.events, key, value, headers }])
@@ -90,13 +93,11 @@ function publish(record: SourceRecord, late: boolean, topics: Topics): Outcome {
 }
 
 function report(record: SourceRecord, { kind, holder }: Verdict, topics: Topics): Outcome {
-  const positionAt = (offset: number) =>
-    formatPosition({ topic: record.topic, partition: record.partition, offset: String(offset) })
   const duplicate: Duplicate = {
     eventId: record.headers[header.id] as string,
-    origin: record.headers[header.origin] ?? '',
-    position: positionAt(record.offset),
-    holder: positionAt(holder),
+    origin: originOf(record),
+    position: positionOf(record),
+    holder: positionOf({ ...record, offset: holder }),
     conflict: kind === 'conflict',
   }
   const headers = { [header.origin]: duplicate.origin, [header.contentType]: 'application/json' }

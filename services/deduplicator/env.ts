@@ -1,3 +1,4 @@
+import { defaultWindowHours } from '../../shared/contracts/deduplication-key.ts'
 import type { EnvProperties } from '../../shared/runtime/env.ts'
 import { stageEnv } from '../../shared/stage/env.ts'
 import { redisUrlPattern } from './redis.ts'
@@ -13,7 +14,7 @@ export const deduplicatorEnv = {
   WINDOW_HOURS: {
     type: 'integer',
     minimum: 25,
-    default: 72,
+    default: defaultWindowHours,
     description:
       'A repeat within this many hours of the last copy is a duplicate; longer than providers retry (24 h 22 min) plus SLACK_HOURS.',
   },

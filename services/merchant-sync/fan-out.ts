@@ -4,6 +4,7 @@ import type { Registry } from '../../shared/contracts/registry.ts'
 import type { Topics } from '../../shared/contracts/topics.ts'
 import type { MerchantSync, TokenEvent } from '../../shared/contracts/types.ts'
 import { checkTokenEvent } from '../../shared/contracts/validate.ts'
+import { originOf } from '../../shared/kafka/record.ts'
 import { deadLetter, drop, emit, type Outcome, type OutputRecord, type SourceRecord } from '../../shared/stage/outcome.ts'
 import type { Step } from '../../shared/stage/stage.ts'
 
@@ -35,7 +36,7 @@ export function fanOut(record: SourceRecord, { topics, registry, partitionOf }: 
     const sync: MerchantSync = { syncId, merchantId, subscriptionId: subscription.id, registryOffset, event: event.value }
     // Syncs of one token to one merchant stay in order; another merchant's never wait for them.
     const key = `${merchantId}:${event.value.token?.ref ?? record.key?.toString() ?? ''}`
-    const headers = { ...merchantSyncHeaders(sync), [header.origin]: record.headers[header.origin] ?? '' }
+    const headers = { ...merchantSyncHeaders(sync), [header.origin]: originOf(record) }
     return { topic: topics.syncs, partition: partitionOf(key), key, value: JSON.stringify(sync), headers }
   })
   return records.length > 0 ? emit(records, { syncs: records.length }) : drop('no-subscription')

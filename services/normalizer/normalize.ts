@@ -1,7 +1,8 @@
 import { tokenEventHeaders } from '../../shared/contracts/cloud-event.ts'
 import { header } from '../../shared/contracts/headers.ts'
-import { formatPosition, type Provider, providers, type Topics } from '../../shared/contracts/topics.ts'
+import { type Provider, providers, type Topics } from '../../shared/contracts/topics.ts'
 import type { TokenEvent } from '../../shared/contracts/types.ts'
+import { positionOf } from '../../shared/kafka/record.ts'
 import type { Identity } from '../../shared/security/identity.ts'
 import type { CredentialSealer } from '../../shared/security/seal-credentials.ts'
 import type { RawOpener } from '../../shared/security/seal-raw.ts'
@@ -53,7 +54,7 @@ export function normalize(record: SourceRecord, deps: NormalizerDeps): Outcome {
       value: JSON.stringify(event),
       headers: {
         ...tokenEventHeaders(event),
-        [header.origin]: formatPosition({ ...record, offset: String(record.offset) }),
+        [header.origin]: positionOf(record),
         ...(contentHash && { [header.contentHash]: contentHash }),
         ...(cancel && { [header.cancelId]: deps.identity.eventId(provider, account, cancel) }),
       },

@@ -44,6 +44,11 @@ export function positiveInteger(text: string): number {
   return Number(text)
 }
 
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number from 0 is needed.')
+  return Number(text)
+}
+
 export function positiveNumber(text: string): number {
   const value = Number(text)
   if (!(value > 0 && value < Number.POSITIVE_INFINITY)) throw new InvalidArgumentError('A number above 0 is needed.')

@@ -24,15 +24,22 @@ export function openKafka(terminal: Terminal): KafkaSession {
 
 /**
  * One record of who changed what, when, in the audit topic. The command line holds no secret by design: no option takes one, only
- * paths of files.
+ * paths of files. `before`: what is never to happen unrecorded is recorded as what is about to be done.
  */
-export async function audit(session: KafkaSession, terminal: Terminal, command: string, changes: unknown): Promise<void> {
+export async function audit(
+  session: KafkaSession,
+  terminal: Terminal,
+  command: string,
+  changes: unknown,
+  when: 'before' | 'after' = 'after',
+): Promise<void> {
   const at = new Date(terminal.now()).toISOString()
   const value = JSON.stringify({ at, who: terminal.who, command, args: terminal.args, changes })
   try {
     await appendRecords(session.kafka, [{ topic: session.topics.audit, key: command, value }])
   } catch (error) {
-    throw new Error(`${command}: done, but not recorded in ${session.topics.audit}: ${describeError(error)}`)
+    const outcome = when === 'before' ? 'nothing was done, because it could not be' : 'done, but not'
+    throw new Error(`${command}: ${outcome} recorded in ${session.topics.audit}: ${describeError(error)}`)
   }
 }
 

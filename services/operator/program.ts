@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addAccountCommand } from './account-command.ts'
 import type { Frame } from './command.ts'
+import { addDlqCommand } from './dlq-command.ts'
 import { addKeysCommand } from './keys-command.ts'
 import { addMerchantsCommand } from './merchants-command.ts'
 import { addSimulateCommand } from './simulate-command.ts'
@@ -19,6 +20,7 @@ export function createProgram(frame: Frame): Command {
   addMerchantsCommand(program, frame)
   addKeysCommand(program, frame)
   addAccountCommand(program, frame)
+  addDlqCommand(program, frame)
   addSimulateCommand(program, frame)
   return program
 }

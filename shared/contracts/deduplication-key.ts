@@ -1,5 +1,8 @@
 import type { Provider } from './topics.ts'
 
+/** How long a repeat of a change is told from a new one, unless a deployment says otherwise: the deduplicator's and every tool's default. */
+export const defaultWindowHours = 72
+
 /** A parsed notification body: whatever JSON object the provider signed. */
 export type Fields = Record<string, unknown>
 

@@ -22,14 +22,15 @@ export const header = {
   defaultZone: 'default-zone',
   accountStyle: 'account-style',
 
-  /** `topic/partition/offset` of the raw record; on every record after the raw topics. */
+  /** `topic/partition/offset` of the raw record; on every record after the raw topics, but for what a redrive put there: that is its own. */
   origin: 'origin',
   /** HMAC over the business fields as received: the same event id with another hash is a conflict. */
   contentHash: 'content-hash',
   /** Normalized `created` events: the event id that the cancellation of the same token has or will have. */
   cancelId: 'cancel-id',
-  /** Dead letters sent back, and replayed records. */
+  /** Position of the dead letter that an operator sent back; on the record appended for it, and on its event and dead letter if it went back to the deduplicator. */
   redriveOf: 'redrive-of',
+  /** Replayed records. */
   replayId: 'replay-id',
 
   /** Dead letters. */

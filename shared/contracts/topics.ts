@@ -88,3 +88,9 @@ export function topicSettings(topics: Topics, partitions: number): TopicSettings
 export type Position = { topic: string; partition: number; offset: string }
 
 export const formatPosition = (p: Position) => `${p.topic}/${p.partition}/${p.offset}`
+
+/** The position in a text, or undefined if it is none. */
+export function parsePosition(text: string): Position | undefined {
+  const [, topic, partition, offset] = /^([\w.-]+)\/(\d{1,9})\/(\d{1,15})$/.exec(text) ?? []
+  return topic && partition && offset ? { topic, partition: Number(partition), offset } : undefined
+}

@@ -1,3 +1,5 @@
+import { header } from '../contracts/headers.ts'
+import { formatPosition } from '../contracts/topics.ts'
 import type { KafkaMessage } from './client.ts'
 
 /** A record as a step sees it. Offsets are numbers (2^53 records of one partition are out of reach); headers are text. */
@@ -29,3 +31,12 @@ export function toSourceRecord(topic: string, partition: number, message: KafkaM
     headers,
   }
 }
+
+export const positionOf = ({ topic, partition, offset }: SourceRecord): string =>
+  formatPosition({ topic, partition, offset: String(offset) })
+
+/**
+ * The record that the accounts count this one by. Without an origin header it is the record itself: a raw notification, or what a
+ * redrive appended further down (`operator dlq redrive`).
+ */
+export const originOf = (record: SourceRecord): string => record.headers[header.origin] ?? positionOf(record)

@@ -1,5 +1,5 @@
 import { header } from '../contracts/headers.ts'
-import { formatPosition } from '../contracts/topics.ts'
+import { originOf } from '../kafka/record.ts'
 import type { Outcome, OutputRecord, SourceRecord } from './outcome.ts'
 import type { Batch, Stage } from './stage.ts'
 
@@ -65,7 +65,7 @@ function buryIn(stage: Stage, source: SourceRecord, reason: string, detail: stri
     value: source.value,
     headers: {
       ...source.headers,
-      [header.origin]: source.headers[header.origin] ?? formatPosition({ ...source, offset: String(source.offset) }),
+      [header.origin]: originOf(source),
       [header.dlqStage]: stage.name,
       [header.dlqReason]: reason,
       [header.dlqDetail]: detail,

@@ -5,7 +5,7 @@ import { checkTokenEvent } from '../../../shared/contracts/validate.ts'
 import { createRangeReader } from '../../../shared/kafka/range-reader.ts'
 import { openTopicFacts } from '../../../shared/kafka/topic-facts.ts'
 import { table } from '../answer.ts'
-import { type CommonOptions, defineCommand, type Frame, positiveInteger } from '../command.ts'
+import { type CommonOptions, defineCommand, type Frame, positiveInteger, wholeNumber } from '../command.ts'
 import { type KafkaSession, openKafka } from '../kafka-session.ts'
 import { createProgress } from '../progress.ts'
 import { explain, whyNobody } from './match.ts'
@@ -121,11 +121,6 @@ function parse(text: string, from: string): unknown {
   } catch {
     throw new Error(`${from} is not JSON`)
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('A whole number from 0 is needed.')
-  return Number(text)
 }
 
 function instant(text: string): number {
