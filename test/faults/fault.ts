@@ -35,6 +35,8 @@ export type Fault = {
   name: string
   about: string
   lane?: ServiceName
+  /** Long: tried once, however often the others are. */
+  once?: boolean
   /** Also in the two-minute run inside `npm test`. */
   smoke?: boolean
   /** The longest recovery allowed, in milliseconds. */

@@ -56,7 +56,7 @@ async function runFault(scene: Scene, fault: Fault): Promise<FaultResult> {
     }
   }
   try {
-    return end(await fault.run(scene))
+    return end(await fault.run(fault.once ? { ...scene, repeat: 1 } : scene))
   } catch (error) {
     return end({ failure: describeError(error) })
   }
