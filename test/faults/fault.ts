@@ -24,6 +24,7 @@ export type Scene = {
   env: NodeJS.ProcessEnv
   random: Random
   repeat: number
+  smoke: boolean
   say: (line: string) => void
 }
 

@@ -63,7 +63,7 @@ async function run(): Promise<number> {
   ensureProgram('kcat', 'kcat', say)
   const repeat = smoke ? 1 : options.repeat
   const opened = await stopping.unlessStopped(
-    openScene({ dir: join(dir, 'run'), seed, rate, repeat, say, onDeath: (error) => stopping.fail(describeError(error)) }),
+    openScene({ dir: join(dir, 'run'), seed, rate, repeat, smoke, say, onDeath: (error) => stopping.fail(describeError(error)) }),
   )
   try {
     const { scene } = opened

@@ -123,6 +123,7 @@ export const brokerFaults: Fault[] = [
     'broker/kill-group-coordinator',
     "kill -9 of the node that coordinates the deduplicators' group, transactions under way",
     groupCoordinator,
+    { smoke: true },
   ),
   killing(
     'broker/kill-transaction-coordinator',

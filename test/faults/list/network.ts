@@ -8,10 +8,9 @@ import type { NetworkFault } from '../world/pump.ts'
 const outageMs = 12_000
 
 /** From one service to one broker, while both reach everybody else. */
-const toBroker = (service: ServiceName, fault: NetworkFault, name: string, about: string, smoke = false): Fault => ({
+const toBroker = (service: ServiceName, fault: NetworkFault, name: string, about: string): Fault => ({
   name: `network/${service}-broker/${name}`,
   about: `${about} between every ${service} and one broker for ${outageMs / 1000} s`,
-  ...(smoke ? { smoke } : {}),
   async run(scene) {
     const { proxy, random } = scene
     // A broker that leads nothing just now may have no connection at all.
