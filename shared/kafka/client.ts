@@ -21,7 +21,7 @@ export function createKafka(env: KafkaEnv, clientId: string, log: Log, overrides
     : undefined
   return new kafkajs.Kafka({
     clientId,
-    brokers: env.KAFKA_BROKERS.split(','),
+    brokers: inAnyOrder(env.KAFKA_BROKERS.split(',')),
     ssl: env.KAFKA_TLS,
     ...(sasl ? { sasl } : {}),
     connectionTimeout: 3_000,
@@ -33,11 +33,27 @@ export function createKafka(env: KafkaEnv, clientId: string, log: Log, overrides
   })
 }
 
+/**
+ * Every client of kafkajs begins at the first broker of its list, and stays there if that one accepts connections and closes them at once (a
+ * load balancer before a dead broker). Asked each time, we name them in another order.
+ */
+const inAnyOrder = (brokers: string[]) => () =>
+  brokers
+    .map((broker) => ({ broker, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ broker }) => broker)
+
+/** Answers on the way to a transaction that the stage waits out, every few milliseconds (`transaction.ts`): no news. */
+const waitedOut = /^Response (InitProducerId|AddOffsetsToTxn|AddPartitionsToTxn|TxnOffsetCommit)\(/
+const isWaitedOut = (message: string, error: unknown) =>
+  waitedOut.test(message) && /another concurrent operation on the same transaction/.test(String(error))
+
 /** kafkajs logs a plain rebalance as an error; its lines become warnings with its own words, and nothing else of it. */
 const forwardTo =
   (log: Log) => (entry: { namespace: string; log: { message: string; error?: unknown; groupId?: unknown; topic?: unknown } }) => {
     const { message, error, groupId, topic } = entry.log
-    log.warn('kafka-client', {
+    const write = isWaitedOut(message, error) ? log.debug : log.warn
+    write('kafka-client', {
       kafka: entry.namespace,
       reason: message,
       error: typeof error === 'string' ? error : undefined,

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import kafkajs, { type Consumer, type PartitionAssigner } from 'kafkajs'
-import { fetchedFrom, type Kafka } from './client.ts'
+import { fetchedFrom, type Kafka, sessionTimeoutMs } from './client.ts'
 import { type SourceRecord, toSourceRecord } from './record.ts'
 
 export type Range = {
@@ -77,6 +77,8 @@ async function readAll({ kafka, topic, groupPrefix }: Reader, readings: Map<numb
   const consumer = kafka.consumer({
     groupId,
     partitionAssigners: [onlyPartitions(topic, [...readings.keys()])],
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: sessionTimeoutMs / 4,
     readUncommitted: false,
     maxWaitTimeInMs: 100,
     maxBytesPerPartition: 4 * 1024 * 1024,

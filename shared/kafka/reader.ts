@@ -1,6 +1,6 @@
 /** Reading topics outside a stage: read_committed, from the beginning or the end, never committing an offset. */
 import { randomUUID } from 'node:crypto'
-import type { Kafka } from './client.ts'
+import { type Kafka, sessionTimeoutMs } from './client.ts'
 import { type SourceRecord, toSourceRecord } from './record.ts'
 
 export type Reader = {
@@ -61,6 +61,8 @@ export async function readTopics({
 
   const consumer = kafka.consumer({
     groupId,
+    sessionTimeout: sessionTimeoutMs,
+    heartbeatInterval: sessionTimeoutMs / 4,
     readUncommitted: false,
     maxWaitTimeInMs: 100,
     metadataMaxAge: 5_000,

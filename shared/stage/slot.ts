@@ -11,7 +11,7 @@ import { FencedError, StopError } from './outcome.ts'
 import { processBatch } from './process-batch.ts'
 import type { Stage } from './stage.ts'
 import { checkContinuity, type Fetched, type Pending, type Taken, takeBatch } from './take-batch.ts'
-import { openTransactions, type Transactions } from './transaction.ts'
+import { isFenced, openTransactions, type Transactions } from './transaction.ts'
 
 export type SlotDeps = {
   stage: Stage
@@ -41,7 +41,6 @@ type Owner = { transactions: Transactions; begins: Map<string, number> }
 
 const maxPauseMs = 2_000
 const fencedWindowMs = 30_000
-const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'INVALID_TXN_STATE'])
 const keyOf = ({ topic, partition }: { topic: string; partition: number }) => `${topic}/${partition}`
 
 export function createSlot(deps: SlotDeps): Slot {
@@ -152,7 +151,7 @@ export function createSlot(deps: SlotDeps): Slot {
     if (dropped.signal.aborted) return
     const code = kafkaErrorType(error)
     if (error instanceof StopError) return giveUp(error)
-    if (error instanceof FencedError || (code && fencedTypes.has(code))) {
+    if (error instanceof FencedError || isFenced(error)) {
       log.warn('fenced', { slot, code, group, reason: error.message })
       await owner?.transactions.close().catch(() => {})
       owner = undefined

@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, Kafka } from '../kafka/client.ts'
 import { checkSlots } from '../kafka/slots.ts'
 import { StopError } from './outcome.ts'
 import type { Stage } from './stage.ts'
-import { openTransactions, type SourceOffset } from './transaction.ts'
+import { isFenced, openTransactions, type SourceOffset } from './transaction.ts'
+
+const fencedPauseMs = 500
 
 export type From = '' | 'earliest' | 'latest'
 
@@ -39,7 +42,7 @@ async function partitionCount(admin: Admin, topics: string[]): Promise<number> {
  * emit everything again. So: stop, and let an operator say FROM.
  *
  * The offsets are written in a transaction of an id of its own, read again after fencing: two members that start together cannot set
- * each other back.
+ * each other back; the one that was fenced looks again, and finds them written.
  */
 async function ensureStartOffsets(kafka: Kafka, admin: Admin, stage: Stage, group: string, from: From): Promise<void> {
   if ((await withoutOffset(admin, stage, group)).missing.length === 0) return
@@ -63,6 +66,10 @@ async function ensureStartOffsets(kafka: Kafka, admin: Admin, stage: Stage, grou
       }
     }
     await transactions.commit([], starts)
+  } catch (error) {
+    if (!isFenced(error)) throw error
+    await sleep(fencedPauseMs)
+    return ensureStartOffsets(kafka, admin, stage, group, from)
   } finally {
     await transactions.close()
   }

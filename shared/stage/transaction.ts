@@ -15,6 +15,10 @@ export type Transactions = {
   close: () => Promise<void>
 }
 
+const fencedTypes = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING', 'INVALID_TXN_STATE'])
+/** Whether the broker says that a newer owner has opened, or that the coordinator has given the transaction up. */
+export const isFenced = (error: unknown): boolean => fencedTypes.has(kafkaErrorType(error) ?? '')
+
 /** An owner killed mid-transaction holds up read_committed readers at most this long, unless a new owner opens (and aborts it) first. */
 const transactionTimeoutMs = 15_000
 /** Transient answers to TxnOffsetCommit and AddOffsetsToTxn that kafkajs 2.2.4 does not retry (`kafkajs.md` A.3, item 7). */

@@ -30,6 +30,10 @@ type Options = {
 /** The link answers to `faultOf` from the beginning; whether it may exist at all under `cut` and `refuse` is for its proxy to say. */
 export function createLink({ client, serverPort, faultOf, onRequest, onAnswer, onClosed }: Options): Link {
   const server = connect({ host: '127.0.0.1', port: serverPort, noDelay: true, allowHalfOpen: true })
+  // Nobody listens there: the client is refused, as it would be without the proxy.
+  const onRefused = () => void client.resetAndDestroy()
+  server.once('error', onRefused)
+  server.once('connect', () => server.off('error', onRefused))
   client.setNoDelay(true)
   let dead = false
   const current = () => {
