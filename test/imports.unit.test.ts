@@ -19,7 +19,13 @@ const mayImport: Record<string, string[]> = {
   'shared/security': ['shared/contracts'],
   'shared/kafka': ['shared/contracts', 'shared/runtime'],
   'shared/stage': ['shared/contracts', 'shared/runtime', 'shared/security', 'shared/kafka'],
-  services: ['shared/contracts', 'shared/runtime', 'shared/security', 'shared/kafka', 'shared/stage'],
+  // What decides about a record, pure: run live by the services, and again by a replay.
+  'shared/normalize': ['shared/contracts', 'shared/runtime', 'shared/security', 'shared/kafka', 'shared/stage'],
+  'shared/deduplicate': ['shared/contracts', 'shared/kafka', 'shared/stage'],
+  services: [
+    ...['shared/contracts', 'shared/runtime', 'shared/security', 'shared/kafka', 'shared/stage'],
+    ...['shared/normalize', 'shared/deduplicate'],
+  ],
   deploy: ['shared/contracts', 'shared/runtime', 'shared/security', 'shared/kafka', 'shared/stage'],
 }
 

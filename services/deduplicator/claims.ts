@@ -1,15 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { Verdict } from '../../shared/deduplicate/decide.ts'
+import type { Occurrence } from '../../shared/deduplicate/occurrence.ts'
 import type { RedisClient } from './redis.ts'
-
-/** One record as the claims see it. `eventId` undefined: it holds no event, only a time. */
-export type Occurrence = { offset: number; timestamp: number; eventId?: string; contentHash?: string; cancelId?: string }
-
-/**
- * `new`: this record is the holder. `own`: it has been since before an aborted transaction. `duplicate`, `conflict`: `holder` is the offset of
- * the record that is, with the same content or another. `none`: no event id.
- */
-export type Verdict = { kind: 'new' | 'own' | 'duplicate' | 'conflict' | 'none'; late: boolean; holder: number }
 
 /** `logTime`: at `begin`, if this owner knows it from its last batch. */
 export type ClaimRequest = { partition: number; begin: number; end: number; logTime?: number; occurrences: Occurrence[] }

@@ -1,13 +1,11 @@
-import { header } from '../../shared/contracts/headers.ts'
 import type { Topics } from '../../shared/contracts/topics.ts'
-import type { Duplicate, TokenEvent } from '../../shared/contracts/types.ts'
-import { originOf, positionOf } from '../../shared/kafka/record.ts'
+import { decide, type Verdict } from '../../shared/deduplicate/decide.ts'
+import { occurrenceOf } from '../../shared/deduplicate/occurrence.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
-import { deadLetter, emit, FencedError, type Outcome, type SourceRecord, StopError } from '../../shared/stage/outcome.ts'
+import { FencedError, type SourceRecord, StopError } from '../../shared/stage/outcome.ts'
 import type { Batch, Step } from '../../shared/stage/stage.ts'
-import { type Claims, ClaimsError, type Verdict } from './claims.ts'
+import { type Claims, ClaimsError } from './claims.ts'
 import type { FoundLack } from './lacks.ts'
-import { occurrenceOf } from './occurrence.ts'
 import { claimOrRebuild, type Lack, type Rebuild } from './rebuild.ts'
 
 type Deps = {
@@ -65,47 +63,6 @@ export function withinWindow(records: SourceRecord[], windowMs: number): number 
   const first = records[0]?.timestamp ?? 0
   const beyond = records.findIndex(({ timestamp }) => timestamp - first > windowMs)
   return beyond === -1 ? records.length : Math.max(1, beyond)
-}
-
-/** Pure: what becomes of a record of the normalized topic, given its verdict. */
-export function decide(record: SourceRecord, verdict: Verdict, topics: Topics): Outcome {
-  switch (verdict.kind) {
-    case 'none':
-      return deadLetter('not-an-event', 'The record has no value, event id or content hash: something else writes to this topic')
-    case 'new':
-    case 'own':
-      return publish(record, verdict.late, topics)
-    case 'duplicate':
-    case 'conflict':
-      return report(record, verdict, topics)
-  }
-}
-
-function publish(record: SourceRecord, late: boolean, topics: Topics): Outcome {
-  const { [header.cancelId]: _cancelId, [header.contentHash]: _contentHash, ...rest } = record.headers
-  // What a redrive appended here is its own origin, and its event says whose redrive it is.
-  const headers = { ...rest, [header.origin]: originOf(record) }
-  const key = record.key?.toString() ?? ''
-  const value = record.value as Buffer
-  if (!late) return emit([{ topic: topics.events, key, value, headers }])
-  const event: TokenEvent = { ...JSON.parse(value.toString()), late: true }
-  return emit([{ topic: topics.events, key, value: JSON.stringify(event), headers }], { late: 1 })
-}
-
-function report(record: SourceRecord, { kind, holder }: Verdict, topics: Topics): Outcome {
-  const duplicate: Duplicate = {
-    eventId: record.headers[header.id] as string,
-    origin: originOf(record),
-    position: positionOf(record),
-    holder: positionOf({ ...record, offset: holder }),
-    conflict: kind === 'conflict',
-  }
-  const headers = { [header.origin]: duplicate.origin, [header.contentType]: 'application/json' }
-  const counts = { duplicates: 1, ...(duplicate.conflict ? { conflicts: 1 } : {}) }
-  return emit(
-    [{ topic: topics.duplicates, key: record.key?.toString() ?? '', value: JSON.stringify(duplicate), headers }],
-    counts,
-  )
 }
 
 /** The contradictions between Redis and the log that making claims anew would not mend, in words an operator can act on. */

@@ -1,10 +1,10 @@
 /** Redis may forget anything: what it lost is read again from the source topic and claimed in order, before the batch goes on. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Occurrence, occurrenceOf } from '../../shared/deduplicate/occurrence.ts'
 import type { RangeReader } from '../../shared/kafka/range-reader.ts'
 import { failpoint } from '../../shared/runtime/failpoint.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import { type Claims, ClaimsError, type Occurrence } from './claims.ts'
-import { occurrenceOf } from './occurrence.ts'
+import { type Claims, ClaimsError } from './claims.ts'
 
 type Deps = {
   claims: Claims

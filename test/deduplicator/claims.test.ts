@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { ClaimsError, createClaims, type Verdict } from '../../services/deduplicator/claims.ts'
+import { ClaimsError, createClaims } from '../../services/deduplicator/claims.ts'
 import { withinWindow } from '../../services/deduplicator/drop-duplicates.ts'
-import { occurrenceOf } from '../../services/deduplicator/occurrence.ts'
 import { claimOrRebuild, createRebuild } from '../../services/deduplicator/rebuild.ts'
 import { header } from '../../shared/contracts/headers.ts'
+import type { Verdict } from '../../shared/deduplicate/decide.ts'
+import { occurrenceOf } from '../../shared/deduplicate/occurrence.ts'
+import { createRule } from '../../shared/deduplicate/rule.ts'
 import type { SourceRecord } from '../../shared/stage/outcome.ts'
-import { judgeByRule, type LogRecord } from './rule.ts'
 
 const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
 t.teardown(() => redis.disconnect())
@@ -19,10 +20,18 @@ const ids = 6
 const hex = (n: number) => n.toString(16).padStart(32, '0')
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
+/** `content`: copies of one change may differ in it. */
+type LogRecord = { timestamp: number; id: number; cancel?: number; content: number }
+
 /** A record of the log as the deduplicator reads it; ids begin at 1, since zeros mean none. */
 const recordAt = (log: LogRecord[], offset: number): SourceRecord => {
-  const { timestamp, id, cancel } = log[offset] as LogRecord
-  const headers = { [header.id]: hex(id), [header.contentHash]: hex(id), ...(cancel ? { [header.cancelId]: hex(cancel) } : {}) }
+  const { timestamp, id, cancel, content } = log[offset] as LogRecord
+  const headers = {
+    [header.id]: hex(id),
+    // Claims keep the first half of a hash.
+    [header.contentHash]: hex(content).padEnd(48, '0').slice(16),
+    ...(cancel ? { [header.cancelId]: hex(cancel) } : {}),
+  }
   return { topic: 'log', partition: 0, offset, timestamp, key: null, value: Buffer.from('{}'), headers }
 }
 const range = (log: LogRecord[], from: number, to: number) =>
@@ -94,14 +103,27 @@ function createForgetful(prefix: string) {
 /** Timestamps wander: mostly forward by less than the window, sometimes back, sometimes far beyond it. */
 const steps = fc.oneof(fc.integer({ min: 0, max: 40 }), fc.integer({ min: -120, max: 120 }), fc.constant(150))
 const logsOf = (minLength: number) =>
-  fc.array(fc.record({ step: steps, id: fc.integer({ min: 1, max: ids }) }), { minLength, maxLength: 40 }).map((entries) => {
-    let timestamp = Date.now()
-    // Odd ids are creations, the even id above each is the cancellation of the same token.
-    return entries.map(({ step, id }): LogRecord => {
-      timestamp += step
-      return id % 2 === 1 ? { timestamp, id, cancel: id + 1 } : { timestamp, id }
+  fc
+    .array(fc.record({ step: steps, id: fc.integer({ min: 1, max: ids }), content: fc.constantFrom(1, 1, 1, 2) }), {
+      minLength,
+      maxLength: 40,
     })
-  })
+    .map((entries) => {
+      let timestamp = Date.now()
+      // Odd ids are creations, the even id above each is the cancellation of the same token.
+      return entries.map(({ step, id, content }): LogRecord => {
+        timestamp += step
+        return id % 2 === 1 ? { timestamp, id, cancel: id + 1, content } : { timestamp, id, content }
+      })
+    })
+
+/** The rule itself, over the whole log: the oracle, and what a replay judges by. */
+function judgeByRule(log: LogRecord[]): Verdict[] {
+  const rule = createRule(windowMs)
+  return range(log, 0, log.length).map((record) => rule.judge(occurrenceOf(record)))
+}
+
+const isDuplicate = ({ kind }: Verdict) => kind === 'duplicate' || kind === 'conflict'
 
 /** What happens next: a batch commits or is aborted, the owner is replaced, a paused former owner wakes up and claims, Redis forgets. */
 const peaceful = ['commit', 'commit', 'commit', 'abort', 'abort', 'new-owner', 'zombie'] as const
@@ -150,16 +172,17 @@ t.test(
     await fc.assert(
       fc.asyncProperty(logsOf(1), schedulesOf(peaceful), async (log, schedule) => {
         const judged = (await run(log, schedule, seen)).map(({ kind, holder, late }) => ({
-          duplicateOf: kind === 'duplicate' ? holder : undefined,
-          late,
+          ...{ kind: kind === 'own' ? 'new' : kind, late, holder },
         }))
-        const expected = judgeByRule(log, windowMs)
+        const expected = judgeByRule(log)
+        for (const { kind } of expected) seen[kind] = (seen[kind] ?? 0) + 1
         if (JSON.stringify(judged) !== JSON.stringify(expected))
           throw new Error(`judged ${JSON.stringify(judged)}\nrule   ${JSON.stringify(expected)}`)
       }),
       { numRuns: runs },
     )
     t.ok((seen.abort ?? 0) > 100 && (seen.zombie ?? 0) > 100, `schedules had aborts and zombies: ${JSON.stringify(seen)}`)
+    t.ok((seen.duplicate ?? 0) > 100 && (seen.conflict ?? 0) > 100, 'and logs had duplicates and conflicts')
   },
 )
 
@@ -170,8 +193,8 @@ t.test('and whatever Redis forgets, every verdict stays the same', async (t) => 
     // Long ones only: at the start of a log there is nothing to forget.
     fc.asyncProperty(logsOf(15), schedulesOf(forgetful, 15), async (log, schedule) => {
       // After a rebuild a duplicate may name a later copy of its chain as holder, since the first one may lie before the window.
-      const judged = (await run(log, schedule, seen)).map(({ kind, late }) => ({ duplicate: kind === 'duplicate', late }))
-      const expected = judgeByRule(log, windowMs).map(({ duplicateOf, late }) => ({ duplicate: duplicateOf !== undefined, late }))
+      const judged = (await run(log, schedule, seen)).map((verdict) => ({ duplicate: isDuplicate(verdict), late: verdict.late }))
+      const expected = judgeByRule(log).map((verdict) => ({ duplicate: isDuplicate(verdict), late: verdict.late }))
       if (JSON.stringify(judged) !== JSON.stringify(expected))
         throw new Error(`judged ${JSON.stringify(judged)}\nrule   ${JSON.stringify(expected)}`)
     }),

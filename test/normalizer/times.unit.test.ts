@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fromEpochMs, instantInZone, instantOf } from '../../services/normalizer/times.ts'
+import { fromEpochMs, instantInZone, instantOf } from '../../shared/normalize/times.ts'
 
 t.test('a time with its zone is an instant, in every documented spelling', async (t) => {
   for (const [text, instant] of [

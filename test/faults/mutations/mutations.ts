@@ -125,7 +125,7 @@ export const mutations: Mutation[] = [
   },
   {
     name: 'late not marked',
-    file: 'services/deduplicator/drop-duplicates.ts',
+    file: 'shared/deduplicate/decide.ts',
     find: 'if (!late) return emit(',
     replace: 'if (!late || late) return emit(',
     faults: ['restart/rolling'],

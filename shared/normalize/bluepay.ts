@@ -1,8 +1,8 @@
-import { textOf } from '../../shared/contracts/deduplication-key.ts'
-import { header } from '../../shared/contracts/headers.ts'
-import { readJsonObject } from '../../shared/contracts/read-json.ts'
-import type { BluePayNotification, Cancellation, TokenEventType, TokenState } from '../../shared/contracts/types.ts'
-import { checkBluePayNotification } from '../../shared/contracts/validate.ts'
+import { textOf } from '../contracts/deduplication-key.ts'
+import { header } from '../contracts/headers.ts'
+import { readJsonObject } from '../contracts/read-json.ts'
+import type { BluePayNotification, Cancellation, TokenEventType, TokenState } from '../contracts/types.ts'
+import { checkBluePayNotification } from '../contracts/validate.ts'
 import { type Mistake, meaning, type Reading, readNotification } from './reading.ts'
 import { instantInZone } from './times.ts'
 

@@ -1,15 +1,9 @@
-import {
-  type DeduplicationKey,
-  deduplicationKey,
-  type Fields,
-  hasKey,
-  type NoKey,
-} from '../../shared/contracts/deduplication-key.ts'
-import { readJsonObject, type Unreadable } from '../../shared/contracts/read-json.ts'
-import type { Provider } from '../../shared/contracts/topics.ts'
-import type { EventTimes, TokenEvent, TokenState } from '../../shared/contracts/types.ts'
-import type { Checked } from '../../shared/contracts/validate.ts'
-import type { Credentials } from '../../shared/security/open-credentials.ts'
+import { type DeduplicationKey, deduplicationKey, type Fields, hasKey, type NoKey } from '../contracts/deduplication-key.ts'
+import { readJsonObject, type Unreadable } from '../contracts/read-json.ts'
+import type { Provider } from '../contracts/topics.ts'
+import type { EventTimes, TokenEvent, TokenState } from '../contracts/types.ts'
+import type { Checked } from '../contracts/validate.ts'
+import type { Credentials } from '../security/open-credentials.ts'
 
 /** Why a record becomes a dead letter: a code to count by, and a sentence that names fields but never quotes a value. */
 export type Mistake = Unreadable | { reason: 'not-opened' | 'unknown-type' | 'missing-field' | 'invalid-field'; detail: string }

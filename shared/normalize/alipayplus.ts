@@ -1,7 +1,7 @@
-import { textOf } from '../../shared/contracts/deduplication-key.ts'
-import { header } from '../../shared/contracts/headers.ts'
-import type { AlipayPlusNotification, Cancellation, TokenEventType, TokenState } from '../../shared/contracts/types.ts'
-import { checkAlipayPlusNotification } from '../../shared/contracts/validate.ts'
+import { textOf } from '../contracts/deduplication-key.ts'
+import { header } from '../contracts/headers.ts'
+import type { AlipayPlusNotification, Cancellation, TokenEventType, TokenState } from '../contracts/types.ts'
+import { checkAlipayPlusNotification } from '../contracts/validate.ts'
 import { type Mistake, meaning, type Reading, readNotification, unlessEmpty } from './reading.ts'
 import { instantOf } from './times.ts'
 

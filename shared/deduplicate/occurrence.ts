@@ -1,6 +1,8 @@
-import { header } from '../../shared/contracts/headers.ts'
-import type { SourceRecord } from '../../shared/stage/outcome.ts'
-import type { Occurrence } from './claims.ts'
+import { header } from '../contracts/headers.ts'
+import type { SourceRecord } from '../stage/outcome.ts'
+
+/** One record as the claims see it. `eventId` undefined: it holds no event, only a time. */
+export type Occurrence = { offset: number; timestamp: number; eventId?: string; contentHash?: string; cancelId?: string }
 
 const hex = /^[0-9a-f]{32}$/
 
