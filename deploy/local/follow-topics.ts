@@ -13,7 +13,8 @@ export type Counts = {
   duplicates: number
   deadLetters: number
   syncs: number
-  lag: { normalizer: number; deduplicator: number; merchantSync: number }
+  states: number
+  lag: { normalizer: number; deduplicator: number; merchantSync: number; tokenStates: number }
 }
 
 /** A record of the public topic as the live view shows it: its headers only. */
@@ -61,19 +62,20 @@ export async function followTopics(options: Options & { from: 'beginning' | 'end
     onDeath,
   })
 
-  // An event that concerns no merchant leaves no sync, so only the committed offsets tell how far merchant-sync has come.
+  // An event that concerns no merchant leaves no sync, and one that changes no token no state: only the committed offsets tell how far these
+  // two stages have come.
   const admin = kafka.admin()
   await admin.connect()
-  let waiting = 0
-  const poll = async () => {
-    const group = groupId('merchant-sync', prefix)
-    const [committed] = await admin.fetchOffsets({ groupId: group, topics: [topics.events] })
+  const waiting = { 'merchant-sync': 0, 'token-states': 0 }
+  const pollStage = async (stage: keyof typeof waiting) => {
+    const [committed] = await admin.fetchOffsets({ groupId: groupId(stage, prefix), topics: [topics.events] })
     const done = new Map(committed?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
-    waiting = [...nextOffsets].reduce(
+    waiting[stage] = [...nextOffsets].reduce(
       (sum, [partition, next]) => sum + Math.max(0, next - Math.max(0, done.get(partition) ?? 0)),
       0,
     )
   }
+  const poll = () => Promise.all([pollStage('merchant-sync'), pollStage('token-states')])
   const polling = setInterval(() => poll().catch(() => {}), lagPollMs)
 
   const of = (...names: string[]) => names.reduce((sum, name) => sum + (perTopic.get(name) ?? 0), 0)
@@ -91,7 +93,8 @@ export async function followTopics(options: Options & { from: 'beginning' | 'end
       const lag = {
         normalizer: Math.max(0, raw - normalized - of(normalizer)),
         deduplicator: Math.max(0, normalized - events - duplicates - of(deduplicator)),
-        merchantSync: waiting,
+        merchantSync: waiting['merchant-sync'],
+        tokenStates: waiting['token-states'],
       }
       return {
         raw,
@@ -100,6 +103,7 @@ export async function followTopics(options: Options & { from: 'beginning' | 'end
         duplicates,
         deadLetters: of(...Object.values(topics.deadLetters)),
         syncs: of(topics.syncs),
+        states: of(topics.states),
         lag,
       }
     },

@@ -4,7 +4,7 @@ import type { Counts, LastEvent } from './follow-topics.ts'
 export type Shown = { counts: Counts; rates: Rates; lastEvents: LastEvent[]; upSeconds: number; note: string }
 export type Rates = Pick<Counts, 'raw' | 'normalized' | 'events' | 'syncs'>
 
-export const lagOf = ({ lag }: Counts) => lag.normalizer + lag.deduplicator + lag.merchantSync
+export const lagOf = ({ lag }: Counts) => lag.normalizer + lag.deduplicator + lag.merchantSync + lag.tokenStates
 
 /** Records per second between two looks. Pure. */
 export function ratesOf(before: Counts, now: Counts, seconds: number): Rates {
@@ -14,7 +14,7 @@ export function ratesOf(before: Counts, now: Counts, seconds: number): Rates {
 
 /** One line of `name=value`, for pipes and logs. Pure. */
 export function plainLine({ counts, rates, upSeconds, note }: Shown): string {
-  const { raw, normalized, events, duplicates, deadLetters, syncs } = counts
+  const { raw, normalized, events, duplicates, deadLetters, syncs, states } = counts
   const fields = {
     raw,
     normalized,
@@ -22,6 +22,7 @@ export function plainLine({ counts, rates, upSeconds, note }: Shown): string {
     duplicates,
     'dead-letters': deadLetters,
     syncs,
+    states,
     lag: lagOf(counts),
     rate: `${rates.raw}/s`,
   }
@@ -31,7 +32,7 @@ export function plainLine({ counts, rates, upSeconds, note }: Shown): string {
 
 const number = new Intl.NumberFormat('en-US')
 /** Lines of the block besides the last events. */
-const fixedLines = 10
+const fixedLines = 11
 
 /** The block, cut to the size of the screen. Pure. */
 export function viewLines(
@@ -53,6 +54,7 @@ export function viewLines(
     row('duplicates', counts.duplicates),
     row('dead letters', counts.deadLetters),
     row('merchant syncs', counts.syncs, rates.syncs, counts.lag.merchantSync),
+    row('token states', counts.states, undefined, counts.lag.tokenStates),
     '',
     '  last events',
     ...lastEvents.slice(0, Math.max(0, Math.min(8, size.rows - fixedLines - 2))).map((event) => `  ${eventLine(event)}`),

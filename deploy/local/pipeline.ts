@@ -5,7 +5,7 @@ import { type OwnedProcess, startOwned, untilReady } from './owned-process.ts'
 import { mainOf, nodeBinary } from './run-operator.ts'
 
 /** In the order of the flow: they stop in it too, so that each can still hand on what the one before it left. */
-export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync'] as const
+export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync', 'token-states'] as const
 export type ServiceName = (typeof serviceNames)[number]
 
 export type Pipeline = { stop: () => Promise<void> }

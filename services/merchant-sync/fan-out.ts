@@ -2,8 +2,8 @@ import { merchantSyncHeaders } from '../../shared/contracts/cloud-event.ts'
 import { header } from '../../shared/contracts/headers.ts'
 import type { Registry } from '../../shared/contracts/registry.ts'
 import type { Topics } from '../../shared/contracts/topics.ts'
-import type { MerchantSync, TokenEvent } from '../../shared/contracts/types.ts'
-import { checkTokenEvent } from '../../shared/contracts/validate.ts'
+import type { MerchantSync } from '../../shared/contracts/types.ts'
+import { readTokenEvent } from '../../shared/contracts/validate.ts'
 import { originOf } from '../../shared/kafka/record.ts'
 import { deadLetter, drop, emit, type Outcome, type OutputRecord, type SourceRecord } from '../../shared/stage/outcome.ts'
 import type { Step } from '../../shared/stage/stage.ts'
@@ -28,7 +28,7 @@ export const createFanOut = ({ quietMs, ...deps }: Deps & { quietMs: () => numbe
 
 /** One event of the public topic → one sync for each subscription that wants it. Pure, given the registry. */
 export function fanOut(record: SourceRecord, { topics, registry, partitionOf }: Deps): Outcome {
-  const event = readEvent(record.value)
+  const event = readTokenEvent(record.value)
   if ('mistakes' in event) return deadLetter('not-an-event', `The value is no TokenEvent: ${event.mistakes.join('; ')}`)
   const registryOffset = registry.offset()
   const records = registry.match(event.value).map(({ merchantId, subscription }): OutputRecord => {
@@ -40,12 +40,4 @@ export function fanOut(record: SourceRecord, { topics, registry, partitionOf }: 
     return { topic: topics.syncs, partition: partitionOf(key), key, value: JSON.stringify(sync), headers }
   })
   return records.length > 0 ? emit(records, { syncs: records.length }) : drop('no-subscription')
-}
-
-function readEvent(value: Buffer | null): { value: TokenEvent } | { mistakes: string[] } {
-  try {
-    return checkTokenEvent(JSON.parse(value?.toString('utf8') ?? ''))
-  } catch {
-    return { mistakes: ['not JSON'] }
-  }
 }

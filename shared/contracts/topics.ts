@@ -2,6 +2,7 @@
  * The whole pipeline on one screen: every topic, in the order a notification meets them.
  *
  *   gateway → raw → normalizer → normalized → deduplicator (Redis) → events → merchant-sync → syncs
+ *                                                                                     events → token-states → states
  *
  * Topics are code: `operator topics apply` makes them, auto-creation is off, a live topic's partition count is never raised.
  */
@@ -9,7 +10,7 @@ export const providers = ['alipayplus', 'bluepay'] as const
 export type Provider = (typeof providers)[number]
 
 /** The services that run a stage (`shared/stage`); each has a dead letter topic and a consumer group. */
-export const stageNames = ['normalizer', 'deduplicator', 'merchant-sync'] as const
+export const stageNames = ['normalizer', 'deduplicator', 'merchant-sync', 'token-states'] as const
 export type StageName = (typeof stageNames)[number]
 
 /** Topic names. A prefix (empty in production) keeps several pipelines apart on one cluster. */
@@ -37,6 +38,7 @@ export function topicNames(prefix = '') {
       normalizer: `${prefix}normalizer.dlq.v1`,
       deduplicator: `${prefix}deduplicator.dlq.v1`,
       'merchant-sync': `${prefix}merchant-sync.dlq.v1`,
+      'token-states': `${prefix}token-states.dlq.v1`,
     },
     /** Who did what, when: every operator command that changed something. Key: command. */
     audit: `${prefix}operator-audit.v1`,

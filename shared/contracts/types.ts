@@ -312,7 +312,7 @@ export type TokenEventType =
 /**
  * The token that changed; absent where the notification named none.
  */
-export interface TokenState {
+export interface EventToken {
   /**
    * Stands for the token wherever the token itself must not be.
    */
@@ -489,7 +489,7 @@ export interface TokenEvent {
    * Stands for the user (customerId, userId) of this provider and account. The id itself is sealed.
    */
   customerRef?: Ref
-  token?: TokenState
+  token?: EventToken
   cancellation?: Cancellation
   wallet?: Wallet
   channel?: Channel
@@ -499,4 +499,96 @@ export interface TokenEvent {
    * accessToken, refreshToken, authCode, authState, userId, customerId, userLoginId, as far as received: one JWE (RFC 7516, compact; dir, A256GCM) whose content is JSON. Additional data is its protected header, with ctx: ["credentials", provider, account, eventId]; whoever opens it compares these with the event's.
    */
   sealed?: string
+}
+
+/**
+ * The latest state of one token. Value of token-states.v1 (UTF-8 JSON; key: tokenRef; compacted). It is what the last event of the token said, and nothing is merged from events before it; a token that has ended stays so, whatever comes later. It holds no credentials and no personal field, sealed or not, because compaction keeps it for ever: in v1 no state is removed. Members without a value are left out, never null. Instants are ISO 8601 UTC with milliseconds. Within v1 only optional members are added: ignore the ones you do not know.
+ */
+export interface TokenState {
+  /**
+   * Stands for the token; token.ref of its events, and the key of this record.
+   */
+  tokenRef: Ref
+  /**
+   * canceled, expired: it has ended, for good. Else token.status of the event: active, inactive, or unknown (a value nobody documented). No clock is asked: compare expiresAt.
+   */
+  status: 'active' | 'inactive' | 'unknown' | 'canceled' | 'expired'
+  /**
+   * The event that made this state.
+   */
+  eventId: Ref
+  /**
+   * Its type.
+   */
+  type: TokenEventType
+  /**
+   * Who reported it.
+   */
+  provider: EventProvider
+  /**
+   * As in the event.
+   */
+  account: string
+  /**
+   * As in the event.
+   */
+  merchantId?: string
+  /**
+   * As in the event.
+   */
+  authClientId?: string
+  /**
+   * As in the event.
+   */
+  acquirerId?: string
+  /**
+   * As in the event.
+   */
+  pspId?: string
+  /**
+   * As in the event; Alipay+ cancellations name none.
+   */
+  agreementId?: string
+  /**
+   * As in the event.
+   */
+  requestId?: string
+  /**
+   * When the access token ends by itself.
+   */
+  expiresAt?: Instant
+  /**
+   * alipayplus: when the refresh token ends.
+   */
+  refreshExpiresAt?: Instant
+  /**
+   * alipayplus: what the token allows; an open set.
+   *
+   * @minItems 1
+   */
+  scopes?: string[]
+  /**
+   * As in the event: canceled and expired only.
+   */
+  cancellation?: Cancellation
+  /**
+   * As in the event.
+   */
+  wallet?: Wallet
+  /**
+   * As in the event.
+   */
+  channel?: Channel
+  /**
+   * The raw record of that event.
+   */
+  origin: PositionText
+  /**
+   * That event in token-events.v1. Its partition number is this record's own. Within a partition, later records have higher offsets: who has read the states to their end follows the events from the highest one on.
+   */
+  position: PositionText
+  /**
+   * times.receivedAt of that event: when Kafka took the raw notification.
+   */
+  updatedAt: Instant
 }

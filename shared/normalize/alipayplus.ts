@@ -1,13 +1,13 @@
 import { textOf } from '../contracts/deduplication-key.ts'
 import { header } from '../contracts/headers.ts'
-import type { AlipayPlusNotification, Cancellation, TokenEventType, TokenState } from '../contracts/types.ts'
+import type { AlipayPlusNotification, Cancellation, EventToken, TokenEventType } from '../contracts/types.ts'
 import { checkAlipayPlusNotification } from '../contracts/validate.ts'
 import { type Mistake, meaning, type Reading, readNotification, unlessEmpty } from './reading.ts'
 import { instantOf } from './times.ts'
 
 type NotifyType = AlipayPlusNotification['authorizationNotifyType']
 
-const kinds: Record<NotifyType, { type: TokenEventType; status: TokenState['status'] }> = {
+const kinds: Record<NotifyType, { type: TokenEventType; status: EventToken['status'] }> = {
   AUTHCODE_CREATED: { type: 'authorization-code.created', status: 'unknown' },
   TOKEN_CREATED: { type: 'token.created', status: 'active' },
   TOKEN_CANCELED: { type: 'token.canceled', status: 'inactive' },

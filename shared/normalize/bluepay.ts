@@ -1,19 +1,19 @@
 import { textOf } from '../contracts/deduplication-key.ts'
 import { header } from '../contracts/headers.ts'
 import { readJsonObject } from '../contracts/read-json.ts'
-import type { BluePayNotification, Cancellation, TokenEventType, TokenState } from '../contracts/types.ts'
+import type { BluePayNotification, Cancellation, EventToken, TokenEventType } from '../contracts/types.ts'
 import { checkBluePayNotification } from '../contracts/validate.ts'
 import { type Mistake, meaning, type Reading, readNotification } from './reading.ts'
 import { instantInZone } from './times.ts'
 
-const kinds: Record<BluePayNotification['eventName'], { type: TokenEventType; status: TokenState['status'] }> = {
+const kinds: Record<BluePayNotification['eventName'], { type: TokenEventType; status: EventToken['status'] }> = {
   'token.create.success': { type: 'token.created', status: 'active' },
   'token.create.failed': { type: 'token.creation-failed', status: 'unknown' },
   'token.cancel.success': { type: 'token.canceled', status: 'inactive' },
 }
 
 /** The pages spell ACTIVED and INACTIVED; the day somebody corrects that, nothing breaks. */
-const statuses: Record<string, TokenState['status']> = {
+const statuses: Record<string, EventToken['status']> = {
   ACTIVED: 'active',
   ACTIVE: 'active',
   INACTIVED: 'inactive',

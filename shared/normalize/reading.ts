@@ -1,7 +1,7 @@
 import { type DeduplicationKey, deduplicationKey, type Fields, hasKey, type NoKey } from '../contracts/deduplication-key.ts'
 import { readJsonObject, type Unreadable } from '../contracts/read-json.ts'
 import type { Provider } from '../contracts/topics.ts'
-import type { EventTimes, TokenEvent, TokenState } from '../contracts/types.ts'
+import type { EventTimes, EventToken, TokenEvent } from '../contracts/types.ts'
 import type { Checked } from '../contracts/validate.ts'
 import type { Credentials } from '../security/open-credentials.ts'
 
@@ -12,7 +12,7 @@ export type Mistake = Unreadable | { reason: 'not-opened' | 'unknown-type' | 'mi
 export type Reading = {
   key: DeduplicationKey
   said: Omit<TokenEvent, 'eventId' | 'late' | 'provider' | 'account' | 'customerRef' | 'token' | 'times' | 'sealed'>
-  token: Omit<TokenState, 'ref'>
+  token: Omit<EventToken, 'ref'>
   times: Omit<EventTimes, 'receivedAt'>
   /** The provider's id of the user; the event carries a ref in its place. */
   customer?: string

@@ -37,6 +37,7 @@ export const failpoints = {
   normalizer: inStage,
   deduplicator: [...inStage, 'claims.looked', 'claims.claiming', 'claims.claimed'],
   'merchant-sync': ['registry.read', ...inStage],
+  'token-states': inStage,
   /** Passed by a deduplicator whose Redis has forgotten. */
   rebuild: ['rebuild.begun', 'rebuild.read', 'rebuild.filled'],
 } as const satisfies Record<string, readonly string[]>

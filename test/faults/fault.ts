@@ -45,7 +45,7 @@ export type Fault = {
   run: (scene: Scene) => Promise<Bite>
 }
 
-export const stages = ['normalizer', 'deduplicator', 'merchant-sync'] as const
+export const stages = ['normalizer', 'deduplicator', 'merchant-sync', 'token-states'] as const
 export type Stage = (typeof stages)[number]
 /** Slots of every stage: two for each of its two members. */
 export const slots = 4

@@ -33,7 +33,7 @@ export type OpenScene = {
 }
 
 const nodeIds = [1, 2, 3]
-const members: Record<ServiceName, number> = { gateway: 1, normalizer: 2, deduplicator: 2, 'merchant-sync': 2 }
+const members: Record<ServiceName, number> = { gateway: 1, normalizer: 2, deduplicator: 2, 'merchant-sync': 2, 'token-states': 2 }
 const prefix = 'faults.'
 
 /** `dir` is emptied first. Throws one clear sentence if anything does not come up, and then leaves nothing running. */

@@ -3,8 +3,8 @@ import type { Counts } from '../../deploy/local/follow-topics.ts'
 import { mask, plainLine, ratesOf, redraw, viewLines } from '../../deploy/local/live-view.ts'
 
 const counts: Counts = {
-  ...{ raw: 12_345, normalized: 12_300, events: 10_000, duplicates: 2_000, deadLetters: 300, syncs: 11_000 },
-  lag: { normalizer: 45, deduplicator: 0, merchantSync: 2 },
+  ...{ raw: 12_345, normalized: 12_300, events: 10_000, duplicates: 2_000, deadLetters: 300, syncs: 11_000, states: 9_500 },
+  lag: { normalizer: 45, deduplicator: 0, merchantSync: 2, tokenStates: 1 },
 }
 const event = {
   ...{ at: Date.UTC(2026, 0, 2, 3, 4, 5), type: 'token.created', source: '/alipayplus/218823863726000000001' },
@@ -38,7 +38,7 @@ t.test('a redraw overwrites each line and blanks none first', async (t) => {
 })
 
 t.test('without a terminal it is one plain line', async (t) => {
-  const line = 'raw=12345 normalized=12300 events=10000 duplicates=2000 dead-letters=300 syncs=11000 lag=47 rate=20/s'
+  const line = 'raw=12345 normalized=12300 events=10000 duplicates=2000 dead-letters=300 syncs=11000 states=9500 lag=48 rate=20/s'
   t.equal(plainLine(shown), `3725s ${line}`)
   t.equal(plainLine({ ...shown, note: 'sending 9' }), `3725s ${line} (sending 9)`)
 })

@@ -16,6 +16,7 @@ const sourceOf: Record<StageName, string> = {
   normalizer: topics.raw.bluepay,
   deduplicator: topics.normalized,
   'merchant-sync': topics.events,
+  'token-states': topics.events,
 }
 /** As the stage itself writes it, at an offset of the dead letter topic. */
 async function letterOf(stage: StageName, offset: number, source: Partial<SourceRecord> = {}): Promise<DeadLetter> {

@@ -50,12 +50,12 @@ t.test('deploy/example.env lists every variable of every service with its senten
   const services = await readServices()
   t.same(
     services.map(([name]) => name),
-    ['deduplicator', 'gateway', 'merchant-sync', 'normalizer', 'operator'],
+    ['deduplicator', 'gateway', 'merchant-sync', 'normalizer', 'operator', 'token-states'],
   )
   const wanted: [string, EnvProperties][] = [
     ['every process', commonEnv],
     ['every process that talks to Kafka', kafkaEnv],
-    ['every stage: normalizer, deduplicator, merchant-sync', without(stageEnv, commonEnv, kafkaEnv)],
+    ['every stage: normalizer, deduplicator, merchant-sync, token-states', without(stageEnv, commonEnv, kafkaEnv)],
     ...services.map(([name, own]): [string, EnvProperties] => [name, without(own, commonEnv, kafkaEnv, stageEnv)]),
   ]
   for (const [name, properties] of wanted.filter(([, properties]) => Object.keys(properties).length > 0)) {

@@ -6,7 +6,7 @@ import { freePort } from '../../deploy/local/free-ports.ts'
 import { type ServiceUnderTest, startService } from '../support/service.ts'
 import { createTopicSet, type Teardown, type TopicSet, testStack } from '../support/topic-set.ts'
 
-export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync'] as const
+export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync', 'token-states'] as const
 export type ServiceName = (typeof serviceNames)[number]
 
 export type PipelineUnderTest = {

@@ -39,7 +39,7 @@ export function redriven(letter: DeadLetter, rules: Rules): RedrivenRecord | { r
 }
 
 function refusalOf({ stage, from, record }: DeadLetter, { topics, windowMs, now }: Rules): string | undefined {
-  if (stage === 'merchant-sync')
+  if (stage === 'merchant-sync' || stage === 'token-states')
     return `its event is on ${topics.events} already: there again, every subscriber would get the change twice`
   // Headers decide where it goes, so they may only say what the stage itself would have written.
   if (!sourcesOf(stage, topics).includes(from.topic) || from.partition !== String(record.partition))
@@ -49,5 +49,5 @@ function refusalOf({ stage, from, record }: DeadLetter, { topics, windowMs, now 
   return undefined
 }
 
-const sourcesOf = (stage: Exclude<StageName, 'merchant-sync'>, topics: Topics): string[] =>
+const sourcesOf = (stage: Exclude<StageName, 'merchant-sync' | 'token-states'>, topics: Topics): string[] =>
   stage === 'normalizer' ? Object.values(topics.raw) : [topics.normalized]

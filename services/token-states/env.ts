@@ -1,0 +1,1 @@
+export { stageEnv as tokenStatesEnv } from '../../shared/stage/env.ts'
