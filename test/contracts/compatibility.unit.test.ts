@@ -1,7 +1,13 @@
 /** BACKWARD_TRANSITIVE: what any published version wrote is read today, and today the same bytes are written. */
 import t from 'tap'
 import { topicNames } from '../../shared/contracts/topics.ts'
-import { checkDuplicate, checkMerchant, checkMerchantSync, checkTokenEvent } from '../../shared/contracts/validate.ts'
+import {
+  checkDuplicate,
+  checkMerchant,
+  checkMerchantSync,
+  checkTokenEvent,
+  checkTokenState,
+} from '../../shared/contracts/validate.ts'
 import { breakingChanges } from './additions-only.ts'
 import { readSchemas } from './generate-types.ts'
 import { type GoldenRecord, type GoldenSample, goldenVersions, writeGolden } from './golden.ts'
@@ -15,6 +21,7 @@ const checks: Record<string, (value: unknown) => object> = {
   [topics.events]: checkTokenEvent,
   [topics.duplicates]: checkDuplicate,
   [topics.syncs]: checkMerchantSync,
+  [topics.states]: checkTokenState,
 }
 
 t.test('every golden record of every version is read as it is', async (t) => {
@@ -44,7 +51,7 @@ t.test('the code of today writes the newest sample of each name to the byte', as
   }
 })
 
-t.test('there is a sample of every type of event, of a late one, of both kinds of duplicate, and of syncs', async (t) => {
+t.test('there is a sample of every type of event, of a late one, of both kinds of duplicate, of syncs and states', async (t) => {
   const records = versions.flatMap(({ samples }) => samples.flatMap((sample) => sample.records))
   const of = (topic: string) => records.filter((record) => record.topic === topic)
   const values = <T>(wanted: GoldenRecord[], member: string) =>
@@ -62,6 +69,7 @@ t.test('there is a sample of every type of event, of a late one, of both kinds o
   t.strictSame(values(events, 'late'), [false, true])
   t.strictSame(values(of(topics.duplicates), 'conflict'), [false, true])
   t.strictSame(values(of(topics.syncs), 'subscriptionId'), ['default', 'tokens'])
+  t.strictSame(values(of(topics.states), 'status'), ['active', 'canceled', 'expired'])
 })
 
 t.test('registry entries of every version are valid: the registry keeps them for ever', async (t) => {

@@ -1,6 +1,6 @@
 /**
  * Golden samples: what each version wrote, to the byte. A sample is a fixture's way through the pipeline: its normalized record, then what the
- * deduplicator makes of that under the given verdict, then the syncs of `merchants.json`. Never edit one. To add one, write a file with
+ * deduplicator makes of that under the given verdict, then the syncs of `merchants.json` and the token's state. Never edit one. To add one, write a file with
  * `fixture` and `verdict` only; `npm run generate` adds the records. What writes other bytes than before is a new version: `v1.1/` beside
  * `v1/`, with the samples that changed and the schemas as they then are.
  */
@@ -8,6 +8,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fanOut } from '../../services/merchant-sync/fan-out.ts'
+import { createEndings } from '../../services/token-states/endings.ts'
+import { keepState } from '../../services/token-states/keep-states.ts'
 import { createRegistry } from '../../shared/contracts/registry.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import type { Merchant } from '../../shared/contracts/types.ts'
@@ -66,7 +68,10 @@ export function writeGolden(
   const syncs = decided
     .filter(({ topic }) => topic === topics.events)
     .flatMap((record) => emitted(fanOut(asSource(record), { topics, registry, partitionOf: () => 0 })))
-  return [...normalized, ...decided, ...syncs]
+  const states = decided
+    .filter(({ topic }) => topic === topics.events)
+    .flatMap((record) => emitted(keepState(asSource(record), createEndings(), topics)))
+  return [...normalized, ...decided, ...syncs, ...states]
 }
 
 /** Completes the samples that have no records yet; touches no other. */

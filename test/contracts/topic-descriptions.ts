@@ -125,7 +125,7 @@ export const channels: Record<string, Channel> = {
       },
     ],
     sends: ['deduplicator', 'operator'],
-    receives: ['merchant-sync'],
+    receives: ['merchant-sync', 'token-states'],
   },
   [topics.duplicates]: {
     title: 'Duplicates',
@@ -146,12 +146,21 @@ export const channels: Record<string, Channel> = {
   },
   [topics.states]: {
     title: 'Token states',
-    description: 'The latest state of each token. Reserved: nothing is written yet.',
+    description:
+      'The latest state of each token, for ever; one that has ended stays so. The partition number is that of its events: read the states to their end, then the events from one past the highest `position` of each partition. Read it with isolation.level=read_committed.',
     audience: 'public',
     key: 'Token ref: 32 hex digits.',
-    messages: [],
-    sends: [],
-    receives: [],
+    messages: [
+      {
+        name: 'TokenStateRecord',
+        summary: "A token's state; it replaces the one before.",
+        contentType: json,
+        headers: headersSchema(['origin', 'content-type']),
+        payload: componentRef('TokenState'),
+      },
+    ],
+    sends: ['token-states'],
+    receives: ['token-states'],
   },
   [topics.merchants]: {
     title: 'Merchant registry',

@@ -6,6 +6,7 @@ import {
   checkMerchant,
   checkMerchantSync,
   checkTokenEvent,
+  checkTokenState,
 } from '../../shared/contracts/validate.ts'
 import { readSchemas } from './generate-types.ts'
 
@@ -16,6 +17,7 @@ const checks: Record<string, (value: unknown) => object> = {
   Merchant: checkMerchant,
   MerchantSync: checkMerchantSync,
   TokenEvent: checkTokenEvent,
+  TokenState: checkTokenState,
 }
 
 const subscription = { id: 'default', enabled: true }
