@@ -36,7 +36,7 @@ const lagPollMs = 500
 /** In the order in which a notification meets them. */
 const followedTopics = (topics: Topics): string[] => [
   ...Object.values(topics.raw),
-  ...[topics.normalized, topics.events, topics.duplicates, topics.syncs],
+  ...[topics.normalized, topics.events, topics.duplicates, topics.syncs, topics.states],
   ...Object.values(topics.deadLetters),
 ]
 
