@@ -54,7 +54,7 @@ export function createRecall({ bounds, readRange, log }: Deps): (batch: Batch) =
       },
     })
     endings.knownUpTo = Math.max(endings.knownUpTo, begin)
-    log.info('states-read', { partition, from, to: high, records, ended: endings.count(), durationMs: Date.now() - startedAt })
+    log.info('states-read', { partition, from, upto: high, records, count: endings.count(), durationMs: Date.now() - startedAt })
     return endings
   }
 }
