@@ -31,13 +31,15 @@ function manifest(): object {
   return {
     name: 'token-event-contracts',
     version,
-    description: 'Types, JSON Schemas and validators of token-events.v1 and merchant-sync.v1, and the key to their sealed part',
+    description:
+      'Types, JSON Schemas and validators of token-events.v1, token-states.v1 and merchant-sync.v1, and the key to their sealed part',
     license: 'UNLICENSED',
     type: 'module',
     engines: { node: '>=20.10' },
     exports: {
       './types': entry('contracts/types'),
       './validate': entry('contracts/validate'),
+      './token-state': entry('contracts/token-state'),
       './topics': entry('contracts/topics'),
       './headers': entry('contracts/headers'),
       './keys': entry('security/keys'),
