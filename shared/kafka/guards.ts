@@ -1,11 +1,29 @@
 /**
- * Five defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
+ * Six defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
  * All are checked in tests. Import this before `kafkajs`.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 
 const require = createRequire(import.meta.url)
+
+/**
+ * A client that has no topic yet asks for the metadata of all, and kafkajs throws it away if any partition of any topic has no leader: a stranger's
+ * topic whose only replica is down keeps every new producer from opening. As in Java: such a partition has no leader (-1), the others have.
+ */
+export function acceptLeaderless<D extends { topicMetadata: TopicMetadata[] }>(parse: (data: D) => Promise<D>) {
+  return (data: D): Promise<D> => {
+    for (const { partitionMetadata } of data.topicMetadata)
+      for (const partition of partitionMetadata)
+        if (partition.partitionErrorCode === leaderNotAvailable) partition.partitionErrorCode = 0
+    return parse(data)
+  }
+}
+type TopicMetadata = { partitionMetadata: { partitionErrorCode: number }[] }
+const leaderNotAvailable = 5
+// The later versions take their `parse` from the first, so this comes before anything loads them.
+const metadataAnswer = require('kafkajs/src/protocol/requests/metadata/v0/response')
+metadataAnswer.parse = acceptLeaderless(metadataAnswer.parse)
 
 type Message = {
   offset: string

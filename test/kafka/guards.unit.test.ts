@@ -73,6 +73,26 @@ t.test('a connection on which a request has timed out is closed, so that the nex
   await waitFor('every connection to be closed', () => opened > 0 && closed === opened)
 })
 
+t.test('a partition without a leader does not hide the others, in every version of the answer', async (t) => {
+  const partition = (partitionId: number, partitionErrorCode: number, leader: number) => ({
+    partitionId,
+    partitionErrorCode,
+    leader,
+  })
+  for (const version of [0, 1, 2, 3, 4, 5, 6]) {
+    const { parse } = createRequire(import.meta.url)(`kafkajs/src/protocol/requests/metadata/v${version}/response`)
+    const answer = (code: number) => ({
+      topicMetadata: [{ topicErrorCode: 0, topic: 't', partitionMetadata: [partition(0, code, -1), partition(1, 0, 2)] }],
+    })
+    t.match(
+      await parse(answer(5)),
+      { topicMetadata: [{ partitionMetadata: [{ leader: -1 }, { leader: 2 }] }] },
+      `version ${version}`,
+    )
+    await t.rejects(parse(answer(29)), 'another error is one still')
+  }
+})
+
 t.test('a batch reaches its last offset, whatever compaction left of it', (t) => {
   const batchContext = { producerId: 'a', inTransaction: true }
   const batchOf = (...records: { offset: string }[]) => ({ ...batchContext, firstOffset: '40', lastOffsetDelta: 2, records })
