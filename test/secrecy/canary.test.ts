@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { projectRoot } from '../../deploy/local/start-stack.ts'
+import { header } from '../../shared/contracts/headers.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import type { TokenEvent } from '../../shared/contracts/types.ts'
 import { keyPair } from '../gateway/signing.ts'
@@ -43,7 +44,10 @@ const accounts = await waitFor(
     const [events, duplicates] = [await readAll(topics.events), await readAll(topics.duplicates)]
     const [dead, syncs] = [await readAll(topics.deadLetters.normalizer), await readAll(topics.syncs)]
     const ended = events.length + duplicates.length + dead.length
-    return ended >= raw.length && syncs.length >= events.length && { raw, events, duplicates, dead, syncs }
+    const states = new Set((await readAll(topics.states)).map(({ key }) => String(key)))
+    const tokens = new Set(events.flatMap(({ headers }) => headers[header.subject] ?? []))
+    const isDone = ended >= raw.length && syncs.length >= events.length && states.size >= tokens.size
+    return isDone && { raw, events, duplicates, dead, syncs }
   },
   { timeoutMs: 90_000 },
 )

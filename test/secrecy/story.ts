@@ -78,13 +78,14 @@ export async function tellStory(pipeline: OwnPipeline, folder: string, canaries:
   }
 
   const mishaps = runMishaps(pipeline, broken, { ...normalizerEnv, ...gatewayEnv, GATEWAY_PORT: '0' }, canaries)
-  const [gateway, lost, crashing, sync] = await Promise.all([
+  const [gateway, lost, crashing, sync, states] = await Promise.all([
     pipeline.service('gateway', gatewayEnv),
     startNormalizer({ RAW_PRIVATE_KEYS_FILE: join(strangerKeys, 'raw.private.json') }),
     pipeline.service('deduplicator', crashesOnSignal(canaries)),
     pipeline.service('merchant-sync', {}),
+    pipeline.service('token-states', {}),
   ])
-  await Promise.all([gateway, lost, crashing, sync].map((service) => service.untilReady()))
+  await Promise.all([gateway, lost, crashing, sync, states].map((service) => service.untilReady()))
 
   const sent = changes()
   await deliver(sent)
@@ -131,7 +132,7 @@ export async function tellStory(pipeline: OwnPipeline, folder: string, canaries:
     ...{ kafka, keys, gatewayKeys, gateway, gatewayUrl, providers, dead, refusals, turnedAway, crash, seen },
     changes: [...sent, ...withoutRedis, ...withoutKafka],
     lookAtAll: async () => {
-      for (const service of [gateway, second, deduplicator, sync]) await look(service)
+      for (const service of [gateway, second, deduplicator, sync, states]) await look(service)
     },
   }
 }
