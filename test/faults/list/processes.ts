@@ -248,7 +248,6 @@ const rebalanceStorm: Fault = {
 const rollingRestart: Fault = {
   name: 'restart/rolling',
   about: 'SIGTERM of every process of every service, one after the other',
-  smoke: true,
   async run(scene) {
     const { fleet } = scene
     const since = Date.now()
