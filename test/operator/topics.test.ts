@@ -5,6 +5,7 @@ import { topicNames, topicSettings } from '../../shared/contracts/topics.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
 import { compareTopics, planTopics, topicShapes } from '../../shared/kafka/topics.ts'
 import { testKafka, testStack } from '../support/topic-set.ts'
+import { waitFor } from '../support/wait-for.ts'
 import { operator, temporaryFolder } from './operator-under-test.ts'
 
 /** A prefix of the test's own; its topics are deleted at the end. */
@@ -52,6 +53,12 @@ t.test('what differs is set, and what an operator set besides stays; a partition
     { name: 'retention.bytes', value: '123456789' },
   ]
   await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topics.events, configEntries: own }] })
+  // Said by the controller; the broker that is asked knows it a moment later.
+  const asked = { resources: [{ type: 2, name: topics.events, configNames: ['retention.bytes'] }], includeSynonyms: false }
+  await waitFor('the broker to know', async () => {
+    const [resource] = (await admin.describeConfigs(asked)).resources
+    return resource?.configEntries.some(({ configValue }) => configValue === '123456789')
+  })
 
   const checked = await run('check', '--partitions', '4', '--json')
   t.equal(checked.code, 1)
