@@ -1,8 +1,6 @@
-import { merchantSyncHeaders } from '../../shared/contracts/cloud-event.ts'
-import { header } from '../../shared/contracts/headers.ts'
+import { merchantSyncRecord } from '../../shared/contracts/merchant-syncs.ts'
 import type { Registry } from '../../shared/contracts/registry.ts'
 import type { Topics } from '../../shared/contracts/topics.ts'
-import type { MerchantSync } from '../../shared/contracts/types.ts'
 import { readTokenEvent } from '../../shared/contracts/validate.ts'
 import { originOf } from '../../shared/kafka/record.ts'
 import { deadLetter, drop, emit, type Outcome, type OutputRecord, type SourceRecord } from '../../shared/stage/outcome.ts'
@@ -30,14 +28,15 @@ export const createFanOut = ({ quietMs, ...deps }: Deps & { quietMs: () => numbe
 export function fanOut(record: SourceRecord, { topics, registry, partitionOf }: Deps): Outcome {
   const event = readTokenEvent(record.value)
   if ('mistakes' in event) return deadLetter('not-an-event', `The value is no TokenEvent: ${event.mistakes.join('; ')}`)
-  const registryOffset = registry.offset()
-  const records = registry.match(event.value).map(({ merchantId, subscription }): OutputRecord => {
-    const syncId = `${event.value.eventId}.${merchantId}.${subscription.id}`
-    const sync: MerchantSync = { syncId, merchantId, subscriptionId: subscription.id, registryOffset, event: event.value }
-    // Syncs of one token to one merchant stay in order; another merchant's never wait for them.
-    const key = `${merchantId}:${event.value.token?.ref ?? record.key?.toString() ?? ''}`
-    const headers = { ...merchantSyncHeaders(sync), [header.origin]: originOf(record) }
-    return { topic: topics.syncs, partition: partitionOf(key), key, value: JSON.stringify(sync), headers }
+  const synced = {
+    event: event.value,
+    key: record.key?.toString() ?? '',
+    origin: originOf(record),
+    registryOffset: registry.offset(),
+  }
+  const records = registry.match(event.value).map((match): OutputRecord => {
+    const sync = merchantSyncRecord(match, synced)
+    return { topic: topics.syncs, partition: partitionOf(sync.key), ...sync }
   })
   return records.length > 0 ? emit(records, { syncs: records.length }) : drop('no-subscription')
 }

@@ -30,7 +30,7 @@ export const header = {
   cancelId: 'cancel-id',
   /** Position of the dead letter that an operator sent back; on the record appended for it, and on its event and dead letter if it went back to the deduplicator. */
   redriveOf: 'redrive-of',
-  /** Replayed records. */
+  /** Written again by an operator: the replay. On raw copies, carried on to what becomes of them (as a rule duplicates), and on syncs. */
   replayId: 'replay-id',
 
   /** Dead letters. */

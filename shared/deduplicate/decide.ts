@@ -43,8 +43,13 @@ function report(record: SourceRecord, { kind, holder }: Verdict, topics: Topics)
     holder: positionOf({ ...record, offset: holder }),
     conflict: kind === 'conflict',
   }
-  const headers = { [header.origin]: duplicate.origin, [header.contentType]: 'application/json' }
-  const counts = { duplicates: 1, ...(duplicate.conflict ? { conflicts: 1 } : {}) }
+  const replayId = record.headers[header.replayId]
+  const headers = {
+    [header.origin]: duplicate.origin,
+    [header.contentType]: 'application/json',
+    ...(replayId && { [header.replayId]: replayId }),
+  }
+  const counts = { duplicates: 1, ...(duplicate.conflict && { conflicts: 1 }), ...(replayId && { replayed: 1 }) }
   return emit(
     [{ topic: topics.duplicates, key: record.key?.toString() ?? '', value: JSON.stringify(duplicate), headers }],
     counts,

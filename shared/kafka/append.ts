@@ -10,34 +10,48 @@ export type AppendedRecord = {
   headers?: Record<string, string>
 }
 
+/** Told after each send how many records are written, and the offset of its first. */
+export type OnAppended = (count: number, firstOffset: string) => void
+
+export type Appender = {
+  /**
+   * Writes records in order: neighbours of one partition in one send, each send acknowledged by all in-sync replicas before the next. After a
+   * throw, whole sends may have been written, and none after them.
+   */
+  append: (records: AppendedRecord[], onAppended?: OnAppended) => Promise<void>
+  close: () => Promise<void>
+}
+
 /** A broker refuses more than 1 MiB at once by default, and kafkajs's cost of a send grows with the square of its records. */
 const maxSendBytes = 900_000
 const maxSendRecords = 1_000
 
 /**
- * Writes records in order, for the registry, the audit trail and redrives: neighbours of one partition in one send, each send acknowledged by all
- * in-sync replicas before the next. A plain producer, because the registry's readers must never wait for a transaction. A send is one batch of one
- * partition, so kafkajs's retries may stay on (`kafkajs.md` §0.2); a retry may write a copy of it, which changes nothing. After a throw, whole
- * sends may have been written, and none after them. `onAppended` is told after each send how many records are written, and the offset of its first.
+ * For the registry, the audit trail, redrives and replays. A plain producer, because readers of what it writes (the registry's, and the stages)
+ * must never wait for a transaction. A send is one batch of one partition, so kafkajs's retries may stay on (`kafkajs.md` §0.2); a retry may
+ * write a copy of it, which changes nothing.
  */
-export async function appendRecords(
-  kafka: Kafka,
-  records: AppendedRecord[],
-  onAppended = (_count: number, _firstOffset: string) => {},
-): Promise<void> {
+export async function openAppender(kafka: Kafka): Promise<Appender> {
   const producer = kafka.producer({ allowAutoTopicCreation: false, maxInFlightRequests: 1 })
   await producer.connect()
-  try {
-    let appended = 0
-    for (const { topic, messages } of inSends(records)) {
-      const [answer] = await producer.send({ topic, acks: -1, messages })
-      if (answer?.baseOffset === undefined) throw new Error(`No broker said that it has the records for ${topic}`)
-      appended += messages.length
-      onAppended(appended, answer.baseOffset)
-    }
-  } finally {
-    await producer.disconnect()
+  return {
+    async append(records, onAppended) {
+      let appended = 0
+      for (const { topic, messages } of inSends(records)) {
+        const [answer] = await producer.send({ topic, acks: -1, messages })
+        if (answer?.baseOffset === undefined) throw new Error(`No broker said that it has the records for ${topic}`)
+        appended += messages.length
+        onAppended?.(appended, answer.baseOffset)
+      }
+    },
+    close: () => producer.disconnect(),
   }
+}
+
+/** Writes these records with an appender of their own. */
+export async function appendRecords(kafka: Kafka, records: AppendedRecord[], onAppended?: OnAppended): Promise<void> {
+  const appender = await openAppender(kafka)
+  await appender.append(records, onAppended).finally(appender.close)
 }
 
 type Message = Omit<AppendedRecord, 'topic' | 'timestamp'> & { partition: number; timestamp?: string }

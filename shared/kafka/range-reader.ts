@@ -24,6 +24,7 @@ type Reading = Range & { at: number; turn: Promise<void>; settled: boolean; sett
 
 const gatherMs = 10
 const maxChunk = 1_000
+const heartbeatMs = 3_000
 
 export function createRangeReader(reader: Reader): RangeReader {
   let gathered = new Map<number, Reading>()
@@ -110,12 +111,18 @@ async function readAll({ kafka, topic, groupPrefix }: Reader, readings: Map<numb
         const records = batch.messages.map((message) => toSourceRecord(topic, batch.partition, message))
         const end = Number(batch.lastOffset()) + 1
         let begin = fetchedFrom(batch)
-        for (let index = 0; index < records.length; index += maxChunk) {
-          const chunk = records.slice(index, index + maxChunk)
-          const next = index + maxChunk < records.length ? (chunk.at(-1)?.offset as number) + 1 : end
-          await handOver(reading, begin, chunk, next)
-          begin = next
-          await heartbeat()
+        // What is done with a chunk may take longer than the session lasts: a replay has a rate.
+        const beating = setInterval(() => void heartbeat().catch(() => {}), heartbeatMs)
+        try {
+          for (let index = 0; index < records.length; index += maxChunk) {
+            const chunk = records.slice(index, index + maxChunk)
+            const next = index + maxChunk < records.length ? (chunk.at(-1)?.offset as number) + 1 : end
+            await handOver(reading, begin, chunk, next)
+            begin = next
+            await heartbeat()
+          }
+        } finally {
+          clearInterval(beating)
         }
       },
     })

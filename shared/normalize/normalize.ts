@@ -45,6 +45,7 @@ export function normalize(record: SourceRecord, deps: NormalizerDeps): Outcome {
 
   const event = toEvent(reading, { provider, account, receivedAt: record.timestamp }, deps)
   const contentHash = headers[header.contentHash]
+  const replayId = headers[header.replayId]
   const { cancel } = reading.key
   return emit([
     {
@@ -57,6 +58,7 @@ export function normalize(record: SourceRecord, deps: NormalizerDeps): Outcome {
         [header.origin]: positionOf(record),
         ...(contentHash && { [header.contentHash]: contentHash }),
         ...(cancel && { [header.cancelId]: deps.identity.eventId(provider, account, cancel) }),
+        ...(replayId && { [header.replayId]: replayId }),
       },
     },
   ])

@@ -137,7 +137,7 @@ export const channels: Record<string, Channel> = {
         name: 'DuplicateRecord',
         summary: 'A copy of a change that was published before.',
         contentType: json,
-        headers: headersSchema(['origin', 'content-type']),
+        headers: headersSchema(['origin', 'content-type'], ['replay-id']),
         payload: componentRef('Duplicate'),
       },
     ],

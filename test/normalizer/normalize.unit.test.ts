@@ -120,3 +120,11 @@ function withFields(entry: Fixture, fields: Record<string, string | undefined>):
   const text = JSON.stringify({ ...fieldsOf(entry), ...fields })
   return entry.provider === 'alipayplus' ? { ...entry, body: Buffer.from(text) } : { ...entry, notification: text }
 }
+
+t.test('the copy of a replay says whose it is, and is the same event', async (t) => {
+  const record = rawRecord(created, keys)
+  const copy = { ...record, headers: { ...record.headers, [header.replayId]: 'again' } }
+  const [first, second] = [emitted(record).output, emitted(copy).output]
+  t.notOk(header.replayId in first.headers)
+  t.same(second, { ...first, headers: { ...first.headers, [header.replayId]: 'again' } })
+})

@@ -19,8 +19,9 @@ export type Account = {
   outcomesOfLeftRecords: number
   /** Outcomes of dead letters of the deduplicator that were sent back: not of raw records. */
   redrivenLater: number
-  /** Syncs of the events in the range, by merchant. */
+  /** Syncs of the events in the range, by merchant; without those that an operator had written again, which are counted beside. */
   syncs: Map<string, number>
+  replayedSyncs: number
   /** Events in the range that became dead letters of merchant-sync, as positions of those, at most as many as asked for. */
   lostSyncs: { count: number; positions: string[] }
 }
@@ -38,7 +39,7 @@ export function createAccounting(topics: Topics, cut: Cut, maxProblems: number):
   const open = new Map<string, { range: RawRange; account: PartitionAccount }>()
   const account: Account = {
     ...{ rows: [], problems: [], strangeOrigins: 0, outcomesOfLeftRecords: 0, redrivenLater: 0 },
-    ...{ syncs: new Map(), lostSyncs: { count: 0, positions: [] } },
+    ...{ syncs: new Map(), replayedSyncs: 0, lostSyncs: { count: 0, positions: [] } },
   }
   const report = (problem: Problem) => {
     if (account.problems.length < maxProblems) account.problems.push(problem)
@@ -51,8 +52,9 @@ export function createAccounting(topics: Topics, cut: Cut, maxProblems: number):
   ])
 
   function addRaw({ offset, headers }: SourceRecord, opened: PartitionAccount): void {
-    const sentBack = headers[header.redriveOf] !== undefined ? 'redrive' : undefined
-    opened.raw(offset, sentBack ?? (headers[header.replayId] !== undefined ? 'replay' : 'gateway'))
+    // The copy of a redriven record has both headers, and is a replay's.
+    const sentBack = headers[header.redriveOf] !== undefined ? 'redrive' : 'gateway'
+    opened.raw(offset, headers[header.replayId] !== undefined ? 'replay' : sentBack)
   }
 
   function addOutcome(record: SourceRecord, ending: Ending): void {
@@ -113,6 +115,10 @@ export function createAccounting(topics: Topics, cut: Cut, maxProblems: number):
         case topics.normalized:
           return open.get(origin.where)?.account.normalized(origin.offset)
         case topics.syncs: {
+          if (record.headers[header.replayId] !== undefined) {
+            account.replayedSyncs++
+            return
+          }
           const merchant = merchantOf(record)
           account.syncs.set(merchant, (account.syncs.get(merchant) ?? 0) + 1)
           return

@@ -15,12 +15,12 @@ const shownProblems = 10
 export function reportAccount(account: Account, { at, uncommitted }: { at: string; uncommitted: string[] }): Answer {
   const totals = totalsOf(account)
   const holds = totals.missing + totals.twice + totals.strangeOrigins === 0
-  const { problems, syncs, lostSyncs, redrivenLater } = account
+  const { problems, syncs, replayedSyncs, lostSyncs, redrivenLater } = account
   const rows = account.rows.toSorted((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition)
   const document = {
     ...{ at, holds, totals, partitions: rows.map(({ low, end: _, ...row }) => ({ ...row, leftRetention: low })) },
     problems,
-    merchantSync: { syncs: Object.fromEntries(syncs), deadLetters: lostSyncs },
+    merchantSync: { syncs: Object.fromEntries(syncs), replayed: replayedSyncs, deadLetters: lostSyncs },
     ...{ redrivenLater, uncommitted },
   }
   const lines = [
@@ -77,7 +77,7 @@ const cellsOf = (row: Row) => [
   ...countsOf(row),
 ]
 
-function notes({ syncs, lostSyncs, redrivenLater }: Account, totals: Totals, uncommitted: string[]): string[] {
+function notes({ syncs, replayedSyncs, lostSyncs, redrivenLater }: Account, totals: Totals, uncommitted: string[]): string[] {
   const perMerchant = [...syncs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([merchant, count]) => `${merchant} ${count}`)
   const where = lostSyncs.positions.slice(0, shownProblems).join(', ')
   const said: [number, string][] = [
@@ -101,6 +101,7 @@ function notes({ syncs, lostSyncs, redrivenLater }: Account, totals: Totals, unc
       `No committed offset for ${uncommitted.length} partitions, such as ${uncommitted[0]}: without an outcome, what is there counts as in flight.`,
     ],
     [syncs.size, `Merchant syncs of these events: ${perMerchant.join(', ')}.`],
+    [replayedSyncs, `${replayedSyncs} more syncs of these events were written again by replays.`],
     [
       lostSyncs.count,
       `${lostSyncs.count} events became dead letters of merchant-sync: ${where}${lostSyncs.count > shownProblems ? ', …' : ''}`,

@@ -330,6 +330,23 @@ const planted: Planted[] = [
     },
   },
   {
+    kind: 'sync-not-wanted',
+    name: 'a sync written again for a subscription that does not want the event',
+    plant: (run) => {
+      const sync = pick(run.syncs)
+      const extra = repeat(run.syncs, { ...sync, replayed: true, syncId: `${sync.eventId}.M-2.off` })
+      return [at(extra), extra.syncId]
+    },
+  },
+  {
+    kind: 'sync-altered',
+    name: 'a sync written again with other content',
+    plant: (run) => {
+      const sync = repeat(run.syncs, { ...pick(run.syncs), replayed: true, content: 'another' })
+      return [at(sync), at(eventOf(run, sync.eventId))]
+    },
+  },
+  {
     kind: 'sync-dead',
     name: 'an event is a dead letter of merchant-sync',
     plant: (run) => {
@@ -599,4 +616,11 @@ t.test('a history that gives the same bytes to two changes decides nothing, and 
   const [first, other] = [pick(run.attempts), pick(run.attempts, ({ change }) => change !== pick(run.attempts).change)]
   other.sha256 = first.sha256
   t.throws(() => decideRun(run), new RegExp(`attempts ${first.n} and ${other.n}`))
+})
+
+t.test('a sync that an operator had written again is no double', async (t) => {
+  const run = syntheticRun()
+  repeat(run.syncs, { ...pick(run.syncs), replayed: true })
+  const { ok, problems } = decideRun(run)
+  t.strictSame({ ok, problems }, { ok: true, problems: [] })
 })

@@ -71,7 +71,17 @@ export function readSync(dumped: Dumped): SyncRecord | undefined {
   const { syncId, merchantId, subscriptionId, registryOffset, event } = sync
   const { eventId, late } = event
   if (syncId !== `${eventId}.${merchantId}.${subscriptionId}` || !Number.isInteger(registryOffset)) return undefined
-  return { ...placeOf(dumped), origin: originOf(dumped), syncId, eventId, registryOffset, late, content: contentOf(event) }
+  const replayed = headerOf(dumped, 'replay-id') !== ''
+  return {
+    ...placeOf(dumped),
+    origin: originOf(dumped),
+    syncId,
+    eventId,
+    registryOffset,
+    late,
+    content: contentOf(event),
+    replayed,
+  }
 }
 
 function parse<T extends object>(text: string | null): T | undefined {

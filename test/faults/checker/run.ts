@@ -49,6 +49,8 @@ export type SyncRecord = Place & {
   registryOffset: number
   late: boolean
   content: string
+  /** Written again by an operator. */
+  replayed: boolean
 }
 export type RegistryRecord = Place & { timestamp: number; key: string | null; value: string | null }
 

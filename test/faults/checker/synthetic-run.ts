@@ -117,7 +117,16 @@ export function syntheticRun(): Run {
     const registryOffset = index < changedAfter ? versionAtStart : registry.length - 1
     for (const subscription of wantedBy(registryOffset, change)) {
       const syncId = `${eventId}.${subscription}`
-      run.syncs.push({ ...log.append(topics.syncs, partition), origin, syncId, eventId, registryOffset, late, content })
+      run.syncs.push({
+        ...log.append(topics.syncs, partition),
+        origin,
+        syncId,
+        eventId,
+        registryOffset,
+        late,
+        content,
+        replayed: false,
+      })
     }
   })
   log.close()
