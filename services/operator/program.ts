@@ -4,6 +4,7 @@ import type { Frame } from './command.ts'
 import { addDlqCommand } from './dlq-command.ts'
 import { addKeysCommand } from './keys-command.ts'
 import { addMerchantsCommand } from './merchants-command.ts'
+import { addReplayCommand } from './replay-command.ts'
 import { addSimulateCommand } from './simulate-command.ts'
 import { addTopicsCommand } from './topics-command.ts'
 
@@ -21,6 +22,7 @@ export function createProgram(frame: Frame): Command {
   addKeysCommand(program, frame)
   addAccountCommand(program, frame)
   addDlqCommand(program, frame)
+  addReplayCommand(program, frame)
   addSimulateCommand(program, frame)
   return program
 }

@@ -27,7 +27,8 @@ t.test('every command explains itself: a summary, --json, examples that begin wi
       ...['topics plan', 'topics check', 'topics apply', 'merchants put', 'merchants import', 'merchants diff', 'merchants list'],
       ...['merchants export', 'merchants history', 'merchants enable', 'merchants disable', 'merchants remove'],
       ...['merchants match', 'merchants unmatched'],
-      ...['keys make', 'keys list', 'keys rotate', 'account', 'simulate'],
+      ...['keys make', 'keys list', 'keys rotate', 'account', 'dlq list', 'dlq show', 'dlq redrive'],
+      ...['replay plan', 'replay run', 'replay status', 'replay stop', 'replay group', 'simulate'],
     ],
   )
   for (const words of commands()) {
@@ -40,7 +41,16 @@ t.test('every command explains itself: a summary, --json, examples that begin wi
 
 t.test('what would change something has a dry run', async (t) => {
   const changing = ['put', 'import', 'enable', 'disable', 'remove'].map((name) => `merchants ${name}`)
-  for (const words of ['topics apply', ...changing, 'keys make', 'keys rotate'])
+  for (const words of [
+    'topics apply',
+    ...changing,
+    'keys make',
+    'keys rotate',
+    'dlq redrive',
+    'replay run',
+    'replay stop',
+    'replay group',
+  ])
     t.match((await operator([...words.split(' '), '--help'])).out, /--dry-run/, words)
 })
 

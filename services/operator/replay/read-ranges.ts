@@ -1,0 +1,57 @@
+import { outOfRange } from '../../../shared/kafka/client.ts'
+import { createRangeReader } from '../../../shared/kafka/range-reader.ts'
+import type { SourceRecord } from '../../../shared/kafka/record.ts'
+import type { KafkaSession } from '../kafka-session.ts'
+import type { ReplayRange } from './selection.ts'
+
+/** Chunks in offset order within a partition; `end` is the offset before which all has been handed over. */
+type OnRecords = (records: SourceRecord[], range: ReplayRange, end: number) => Promise<void> | void
+
+/** Reads ranges of any topics at the same time, one consumer a topic. A throw of `onRecords` ends it when the other partitions have handed over their chunk. */
+export async function readRanges(session: KafkaSession, ranges: ReplayRange[], onRecords: OnRecords): Promise<void> {
+  let failed: unknown
+  const reading = [...Map.groupBy(ranges, ({ topic }) => topic)].flatMap(([topic, ofTopic]) => {
+    const read = createRangeReader({ kafka: session.kafka, topic, groupPrefix: `${session.topicPrefix}operator.` })
+    return ofTopic.map((range) =>
+      read({
+        ...range,
+        async onRecords(records, end) {
+          if (failed) throw failed
+          await onRecords(records, range, end)
+        },
+      }).catch((error) => {
+        failed ??= error
+      }),
+    )
+  })
+  await Promise.all(reading)
+  if (failed) throw explain(failed)
+}
+
+function explain(error: unknown): unknown {
+  const lost = outOfRange(error)
+  if (!lost) return error
+  return new Error(`${lost.topic}/${lost.partition}: records left retention while they were read. Choose a later range`, {
+    cause: error,
+  })
+}
+
+/** The first record of a range; undefined if it holds none. */
+export async function firstRecord(session: KafkaSession, range: ReplayRange): Promise<SourceRecord | undefined> {
+  const found = new AbortController()
+  let first: SourceRecord | undefined
+  const read = createRangeReader({ kafka: session.kafka, topic: range.topic, groupPrefix: `${session.topicPrefix}operator.` })
+  const reading = read({
+    ...range,
+    signal: found.signal,
+    async onRecords([record]) {
+      if (!record || first) return
+      first = record
+      found.abort()
+    },
+  })
+  await reading.catch((error) => {
+    if (!found.signal.aborted) throw error
+  })
+  return first
+}
