@@ -162,18 +162,17 @@ const hangAtFailpointsOf = (stage: Stage): Fault => ({
  * Between joining, when kafkajs learns the committed offsets, and fencing, the old owner may still commit. It does so here: it hangs with all but
  * the end of its transaction sent, and wakes up while the new owner is about to fence it.
  */
-const wakesBeforeFence: Fault = {
-  name: 'hang/deduplicator/wakes-before-fence',
-  about: 'a deduplicator that hung commits after its successor has joined the group, and before that one fences it',
+const wakesBeforeFenceOf = (stage: Stage): Fault => ({
+  name: `hang/${stage}/wakes-before-fence`,
+  about: `a ${stage} that hung commits after its successor has joined the group, and before that one fences it`,
   async run(scene) {
     const { fleet } = scene
-    const stage = 'deduplicator'
     let committed = 0
     for (let time = 0; time < scene.repeat; time++) {
       const begin = Date.now()
       fleet.arm(stage, 'transaction.outputs-sent:stop:3:0')
       await memberOf(scene, stage).process.stop()
-      const { at: hungAt, member: old } = await fleet.until('a deduplicator to hang', begin, isOf(stage, 'failpoint'), neverMs)
+      const { at: hungAt, member: old } = await fleet.until(`a ${stage} to hang`, begin, isOf(stage, 'failpoint'), neverMs)
       fleet.arm(stage, 'slot.opening:pause:*:4000')
       for (const member of fleet.members(stage)) if (member !== old) await member.process.stop()
       const isPaused = (line: Line) => isOf(stage, 'failpoint')(line) && line.member !== old
@@ -195,7 +194,7 @@ const wakesBeforeFence: Fault = {
     mustBite(committed > 0, 'the old owner never got to commit')
     return { proof: `${committed} transactions committed by the old owner meanwhile`, recoveriesMs: [] }
   },
-}
+})
 
 /** A member's batch is kept waiting, the member itself lives: a rebalance takes its generation, and the batch must not be committed under the next. */
 const rebalanceInFlight: Fault = {
@@ -299,7 +298,8 @@ export const processFaults: Fault[] = [
   ...stages.map(hangAtFailpointsOf),
   ...serviceNames.map(killOf),
   killWhileRebuilding,
-  wakesBeforeFence,
+  wakesBeforeFenceOf('normalizer'),
+  wakesBeforeFenceOf('deduplicator'),
   rebalanceInFlight,
   rebalanceStorm,
   rollingRestart,

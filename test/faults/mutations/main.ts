@@ -117,11 +117,13 @@ function reportIn(output: string): RunReport | undefined {
   }
 }
 
-const evidence = ({ results, check }: RunReport): string =>
-  [
+function evidence({ results, check }: RunReport): string {
+  const found = [
     ...check.totals.map(({ what, count }) => `${count} × ${what}`),
     ...results.flatMap(({ name, failure }) => (failure ? [`${name}: ${failure}`] : [])),
-  ].join('; ') || 'nothing'
+  ]
+  return found.join('; ') || 'nothing'
+}
 
 /** For RESULTS.md; a mutation that is run again replaces its old verdict. */
 function keep(verdict: MutationVerdict): void {

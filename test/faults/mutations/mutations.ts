@@ -16,7 +16,7 @@ export const mutations: Mutation[] = [
     file: 'shared/stage/slot.ts',
     find: 'const begin = begins.get(where) ?? -1',
     replace: 'const begin = reached.has(where) ? (begins.get(where) ?? -1) : pending.fetched.from',
-    faults: ['hang/deduplicator/wakes-before-fence'],
+    faults: ['hang/normalizer/wakes-before-fence'],
     repeat: 2,
   },
   {
