@@ -24,7 +24,8 @@ export type Scene = {
   env: NodeJS.ProcessEnv
   random: Random
   repeat: number
-  smoke: boolean
+  /** Whether a failpoint is among those asked for. */
+  wants: (failpoint: string) => boolean
   say: (line: string) => void
 }
 

@@ -19,6 +19,7 @@ type Options = {
   seed: string
   minutes?: number
   only?: string
+  failpoints?: string
   rate: number
   repeat: number
   smoke: boolean
@@ -32,6 +33,7 @@ const options = new Command('npm run test:faults --')
   .option('--seed <number>', 'what the load and the faults are made from', '1')
   .option('--minutes <minutes>', 'begin no fault after so long (default: each fault is run)', positiveNumber)
   .option('--only <names>', 'comma-separated: faults whose name contains one of these')
+  .option('--failpoints <names>', 'comma-separated: of the failpoints, only these')
   .option('--rate <number>', 'notifications a second', positiveInteger, 100)
   .option('--repeat <times>', 'how often each fault, and each failpoint, is tried', positiveInteger, 3)
   .option('--smoke', 'only the two-minute subset, each once', false)
@@ -62,8 +64,10 @@ async function run(): Promise<number> {
   const chosen = chooseFaults(faults, { only: only?.split(','), smoke })
   ensureProgram('kcat', 'kcat', say)
   const repeat = smoke ? 1 : options.repeat
+  const failpoints = smoke ? ['transaction.outputs-sent'] : options.failpoints?.split(',')
+  const wants = (failpoint: string) => failpoints?.includes(failpoint) ?? true
   const opened = await stopping.unlessStopped(
-    openScene({ dir: join(dir, 'run'), seed, rate, repeat, smoke, say, onDeath: (error) => stopping.fail(describeError(error)) }),
+    openScene({ dir: join(dir, 'run'), seed, rate, repeat, wants, say, onDeath: (error) => stopping.fail(describeError(error)) }),
   )
   try {
     const { scene } = opened
@@ -83,7 +87,7 @@ async function run(): Promise<number> {
       machine: `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`,
     }
     mkdirSync(dir, { recursive: true })
-    if (!only && !smoke) writeFileSync(join(dir, `seed-${seed}.json`), JSON.stringify(report))
+    if (!only && !failpoints) writeFileSync(join(dir, `seed-${seed}.json`), JSON.stringify(report))
     if (json) process.stdout.write(`${JSON.stringify(report)}\n`)
     else for (const line of reportLines(report)) process.stdout.write(`${line}\n`)
     return results.every(({ failure }) => failure === undefined) && check.problems.length === 0 ? 0 : 1

@@ -42,11 +42,11 @@ export async function openScene(options: {
   seed: string
   rate: number
   repeat: number
-  smoke: boolean
+  wants: (failpoint: string) => boolean
   say: (line: string) => void
   onDeath: (error: Error) => void
 }): Promise<OpenScene> {
-  const { dir, seed, rate, repeat, smoke, say, onDeath } = options
+  const { dir, seed, rate, repeat, wants, say, onDeath } = options
   rmSync(dir, { recursive: true, force: true })
   mkdirSync(dir, { recursive: true })
   const [dataDir, logDir, keysDir] = ['data', 'logs', 'keys'].map((name) => join(dir, name)) as [string, string, string]
@@ -102,7 +102,7 @@ export async function openScene(options: {
     const load = startLoad({ cast, target, seed, rate, historyFile })
     stops.push(load.stop)
     const scene: Scene = {
-      ...{ brokers, proxy, redis, fleet, load, watch, kafka, topics, prefix, repeat, smoke, say },
+      ...{ brokers, proxy, redis, fleet, load, watch, kafka, topics, prefix, repeat, wants, say },
       env: { ...env, KAFKA_BROKERS: cluster.brokers },
       random: createRandom(`${seed}/faults`),
     }

@@ -73,7 +73,7 @@ const killAtFailpointsOf = (service: ServiceName): Fault => ({
   lane: service,
   async run(scene) {
     try {
-      const proof = await killChain(scene, service, failpoints[service], scene.repeat)
+      const proof = await killChain(scene, service, failpoints[service].filter(scene.wants), scene.repeat)
       await untilMoves(scene, service, Date.now())
       return { proof, recoveriesMs: [] }
     } finally {
@@ -143,8 +143,8 @@ const hangAtFailpointsOf = (stage: Stage): Fault => ({
   async run(scene) {
     let fenced = 0
     const away: number[] = []
-    const names = failpoints[stage].filter((name) => name !== 'registry.read')
-    for (const name of scene.smoke ? (['transaction.outputs-sent'] as const) : scene.random.shuffle(names)) {
+    const names = failpoints[stage].filter((name) => name !== 'registry.read' && scene.wants(name))
+    for (const name of scene.random.shuffle(names)) {
       const hang = await hangAt(scene, stage, name)
       if (hang.fenced) fenced++
       away.push(hang.awayMs)

@@ -43,7 +43,7 @@ async function run(): Promise<number> {
 }
 
 async function judge(mutation: Mutation): Promise<MutationVerdict> {
-  const { name, faults } = mutation
+  const { name, faults, failpoints } = mutation
   const startedAt = Date.now()
   const copy = join(localDir, 'mutant')
   makeCopy(copy)
@@ -58,6 +58,7 @@ async function judge(mutation: Mutation): Promise<MutationVerdict> {
     String(mutation.repeat),
     '--only',
     faults.join(','),
+    ...(failpoints ? ['--failpoints', failpoints.join(',')] : []),
   ]
   const mutant = await startOwned({
     name: 'mutant',
@@ -71,9 +72,13 @@ async function judge(mutation: Mutation): Promise<MutationVerdict> {
   const { code } = await mutant.exited
   clearTimeout(late)
   const seconds = Math.round((Date.now() - startedAt) / 1000)
-  const report = reportIn(readFileSync(logFile, 'utf8'))
-  if (!report) throw new Error(`${name}: the run gave no report (exit code ${code}; log: ${logFile})`)
-  return { name, faults, caught: code === 1, by: evidence(report), seconds }
+  const output = readFileSync(logFile, 'utf8')
+  const report = reportIn(output)
+  if (report) return { name, faults, caught: code === 1, by: evidence(report), seconds }
+  // A pipeline that stands still never gets to its accounts.
+  const standstill = output.split('\n').find((line) => /^Waited .* to move again/.test(line))
+  if (!standstill) throw new Error(`${name}: the run gave no report (exit code ${code}; log: ${logFile})`)
+  return { name, faults, caught: true, by: standstill, seconds }
 }
 
 /** What git would commit, uncommitted changes included; what was installed and fetched is shared. */

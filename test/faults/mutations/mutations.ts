@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are texts of code
+import type { Failpoint } from '../../../shared/runtime/failpoint.ts'
+
 /** One way to break the code: a text that stands in a file exactly once, and what takes its place. */
 export type Mutation = {
   name: string
@@ -7,6 +9,8 @@ export type Mutation = {
   replace: string
   /** The faults that must show it. */
   faults: string[]
+  /** Where processes are killed or stopped, of all failpoints. */
+  failpoints?: Failpoint[]
   repeat: number
 }
 
@@ -25,14 +29,16 @@ export const mutations: Mutation[] = [
     find: 'if claim and holder == offset then',
     replace: 'if false then',
     faults: ['kill/deduplicator/failpoints'],
-    repeat: 1,
+    failpoints: ['claims.claimed', 'transaction.outputs-sent', 'slot.decided'],
+    repeat: 2,
   },
   {
     name: 'one transactional id per process, which fences nobody',
     file: 'shared/stage/run-stage.ts',
     find: 'const idOf = (slot: number, count: number) => `${group}.slots-${count}.${slot}`',
     replace: 'const idOf = (slot: number, count: number) => `${group}.slots-${count}.${slot}.${process.pid}`',
-    faults: ['hang/deduplicator/failpoints', 'hang/normalizer/failpoints'],
+    faults: ['hang/normalizer/failpoints', 'hang/deduplicator/failpoints'],
+    failpoints: ['transaction.outputs-sent', 'transaction.offsets-sent'],
     repeat: 1,
   },
   {
@@ -40,7 +46,7 @@ export const mutations: Mutation[] = [
     file: 'shared/stage/run-stage.ts',
     find: 'const idOf = (slot: number, count: number) => `${group}.slots-${count}.${slot}`',
     replace: 'const idOf = (_slot: number, count: number) => `${group}.slots-${count}`',
-    faults: ['restart/rolling'],
+    faults: ['kill/token-states/any-instant'],
     repeat: 1,
   },
   {
@@ -73,7 +79,8 @@ export const mutations: Mutation[] = [
     find: 'await transactions.commit(outputs, offsets)',
     replace: 'await transactions.commit([], offsets)\n      await transactions.commit(outputs, offsets)',
     faults: ['kill/normalizer/failpoints', 'kill/deduplicator/failpoints'],
-    repeat: 1,
+    failpoints: ['transaction.ended', 'transaction.begun'],
+    repeat: 3,
   },
   {
     name: 'an unanswered partition taken for acknowledged',
@@ -89,7 +96,8 @@ export const mutations: Mutation[] = [
     find: 'await publisher.publish(record, receivedAt + deadlineMs, abort.signal)',
     replace: 'publisher.publish(record, receivedAt + deadlineMs, abort.signal).catch(() => {})',
     faults: ['kill/gateway/failpoints', 'broker/isr-below-minimum'],
-    repeat: 1,
+    failpoints: ['publisher.sending', 'publisher.sent'],
+    repeat: 2,
   },
   {
     name: "Redis's cursor ignored",
@@ -121,22 +129,23 @@ export const mutations: Mutation[] = [
     find: 'readUncommitted: false,',
     replace: 'readUncommitted: true,',
     faults: ['kill/normalizer/failpoints', 'hang/normalizer/failpoints'],
-    repeat: 1,
+    failpoints: ['transaction.outputs-sent'],
+    repeat: 2,
   },
   {
     name: 'late not marked',
     file: 'shared/deduplicate/decide.ts',
     find: 'if (!late) return emit(',
     replace: 'if (!late || late) return emit(',
-    faults: ['restart/rolling'],
+    faults: ['kill/token-states/any-instant'],
     repeat: 1,
   },
   {
-    name: 'syncs decided by half a registry',
-    file: 'services/merchant-sync/main.ts',
-    find: 'await reader.caughtUp\n',
-    replace: '',
-    faults: ['kill/merchant-sync/failpoints'],
+    name: 'another registry version recorded than decided by',
+    file: 'services/merchant-sync/fan-out.ts',
+    find: 'registryOffset: registry.offset(),',
+    replace: 'registryOffset: registry.offset() - 1,',
+    faults: ['kill/merchant-sync/any-instant'],
     repeat: 1,
   },
   {
