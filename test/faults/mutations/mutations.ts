@@ -21,7 +21,7 @@ export const mutations: Mutation[] = [
     find: 'const begin = begins.get(where) ?? -1',
     replace: 'const begin = reached.has(where) ? (begins.get(where) ?? -1) : pending.fetched.from',
     faults: ['hang/normalizer/wakes-before-fence'],
-    repeat: 2,
+    repeat: 3,
   },
   {
     name: 'a plain "seen" flag instead of a claim that knows its owner',
