@@ -33,11 +33,11 @@ await runService(
 
     const group = groupId('deduplicator', env.TOPIC_PREFIX)
     const claims = createClaims(redis, { prefix: env.TOPIC_PREFIX, windowMs, slackMs })
-    const offsetAt = (partition: number, timestamp: number) => facts.offsetAt(topics.normalized, partition, timestamp)
+    const startAt = (partition: number, timestamp: number) => facts.startAt(topics.normalized, partition, timestamp)
     const readRange = createRangeReader({ kafka, topic: topics.normalized, groupPrefix: `${group}.` })
     const step = createDropDuplicates({
       claims,
-      rebuild: createRebuild({ claims, windowMs, offsetAt, readRange, log }),
+      rebuild: createRebuild({ claims, windowMs, startAt, readRange, log }),
       topics,
       windowMs,
       findLack: createFindLack({ claims, redis, bounds: (partition) => facts.bounds(topics.normalized, partition), readRange }),

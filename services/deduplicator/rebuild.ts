@@ -9,8 +9,8 @@ import { type Claims, ClaimsError } from './claims.ts'
 type Deps = {
   claims: Claims
   windowMs: number
-  /** First offset with this timestamp or a later one, or the end of the log. */
-  offsetAt: (partition: number, timestamp: number) => Promise<number>
+  /** First offset with this timestamp or a later one, or one before it. */
+  startAt: (partition: number, timestamp: number) => Promise<number>
   readRange: RangeReader
   log: Log
 }
@@ -24,12 +24,12 @@ export type Lack = { reason: ClaimsError['reason'] | 'another-life' | 'evicted';
 
 const progressMs = 2_000
 
-export function createRebuild({ claims, windowMs, offsetAt, readRange, log }: Deps): Rebuild {
+export function createRebuild({ claims, windowMs, startAt, readRange, log }: Deps): Rebuild {
   return async ({ partition, begin, firstTimestamp, signal }, { reason, detail, epoch }) => {
     const startedAt = Date.now()
     // Claims matter that were last seen at most a window before the batch. Its log time is at least its first timestamp, and the first
     // record that old in timestamp is also the first that old in log time.
-    const oldest = Math.min(begin, await offsetAt(partition, firstTimestamp - windowMs))
+    const oldest = Math.min(begin, await startAt(partition, firstTimestamp - windowMs))
     const goesOn = reason === 'behind' && detail >= oldest
     const from = goesOn ? detail : oldest
     if (!goesOn) await claims.beginEpoch(partition, epoch, from)

@@ -15,6 +15,11 @@ export type TopicFacts = {
   /** First offset with this timestamp or a later one (control records count); the end of the log if there is none. */
   offsetAt: (topic: string, partition: number, timestamp: number) => Promise<number>
   allOffsetsAt: (topic: string, timestamp: number) => Promise<Map<number, number>>
+  /**
+   * Where to begin so as to miss nothing with this timestamp or a later one: as `offsetAt`, but the start of the log where a broker knows none. Kafka
+   * 4.1.2 also says none for a time before the first record of a segment whose first records were deleted (`kafka-delete-records.sh`).
+   */
+  startAt: (topic: string, partition: number, timestamp: number) => Promise<number>
   /** Where a consumer group goes on; -1 if it has committed nothing. Offsets inside an open transaction do not count. */
   committedOffset: (group: string, topic: string, partition: number) => Promise<number>
   allCommitted: (group: string, topic: string) => Promise<Map<number, number>>
@@ -51,6 +56,11 @@ export async function openTopicFacts(kafka: Kafka): Promise<TopicFacts> {
     },
     bounds: async (topic, partition) => ofPartition(await allBounds(topic), topic, partition),
     offsetAt: async (topic, partition, timestamp) => ofPartition(await allOffsetsAt(topic, timestamp), topic, partition),
+    async startAt(topic, partition, timestamp) {
+      const { low, high } = ofPartition(await allBounds(topic), topic, partition)
+      const found = ofPartition(await allOffsetsAt(topic, timestamp), topic, partition)
+      return found < high ? Math.max(low, found) : low
+    },
     allCommitted,
     committedOffset: async (group, topic, partition) => (await allCommitted(group, topic)).get(partition) ?? -1,
     async retentionMs(topic) {

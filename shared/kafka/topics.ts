@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import kafkajs, { type Admin, type Kafka } from 'kafkajs'
+import type { Admin, Kafka } from 'kafkajs'
 import type { TopicSettings } from '../contracts/topics.ts'
-
-const topicResource = kafkajs.ConfigResourceTypes.TOPIC
+import { byName, entriesOf, ownConfig, readConfigs, topicResource } from './topic-config.ts'
 
 /** A topic as it should be, or as the cluster has it (then `config` holds the effective values, defaults included). */
 export type TopicShape = TopicSettings & { replication: number }
@@ -20,9 +19,6 @@ export type TopicDifference = {
   mend: 'create' | 'alter' | 'nobody'
   why?: string
 }
-
-/** Configuration set on a topic itself, as against broker defaults (`DescribeConfigs`, config source). */
-const setOnTopic = 1
 
 const raisingSplits =
   'a live topic keeps its partition count: copies of one change must stay on one partition. Use another TOPIC_PREFIX'
@@ -66,6 +62,17 @@ export async function applyTopics(
 /** Whether the cluster has the topic; asking for it by name would be retried for seconds, as if it were about to appear. */
 export async function hasTopic(kafka: Kafka, topic: string): Promise<boolean> {
   return withAdmin(kafka, async (admin) => (await admin.listTopics()).includes(topic))
+}
+
+/** Creates a topic with partitions, replicas and settings of another, but for these; leaves it alone if it is there. */
+export async function createTopicLike(kafka: Kafka, like: string, topic: string, but: Record<string, string>): Promise<void> {
+  await withAdmin(kafka, async (admin) => {
+    if ((await admin.listTopics()).includes(topic)) return
+    const [shape] = await describeTopics(admin, [{ topic: like }])
+    if (!shape) throw new Error(`Topic ${like} is missing. Make it with: operator topics apply`)
+    const own = await ownConfig(admin, [like])
+    await createTopics(admin, [{ ...shape, topic, config: { ...own.get(like), ...but } }])
+  })
 }
 
 /** Pure: every difference between what should be and what is. */
@@ -120,14 +127,8 @@ async function describeTopics(admin: Admin, wanted: { topic: string }[]): Promis
     topic: name,
     partitions: partitions.length,
     replication: Math.min(...partitions.map(({ replicas }) => replicas.length)),
-    config: Object.fromEntries((configs.get(name) ?? []).map(({ configName, configValue }) => [configName, configValue])),
+    config: byName(configs.get(name) ?? []),
   }))
-}
-
-async function readConfigs(admin: Admin, topics: string[]) {
-  const resources = topics.map((name) => ({ type: topicResource, name }))
-  const described = await admin.describeConfigs({ resources, includeSynonyms: false })
-  return new Map(described.resources.map(({ resourceName, configEntries }) => [resourceName, configEntries]))
 }
 
 async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
@@ -138,7 +139,7 @@ async function createTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
       topic,
       numPartitions: partitions,
       replicationFactor: replication,
-      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+      configEntries: entriesOf(config),
     })),
   })
   await creation.catch((error: Error & { errors?: Error[] }) => {
@@ -172,16 +173,11 @@ async function untilLed(admin: Admin, topic: string): Promise<void> {
 async function alterTopics(admin: Admin, shapes: TopicShape[]): Promise<void> {
   if (shapes.length === 0) return
   const names = shapes.map(({ topic }) => topic)
-  const configs = await readConfigs(admin, names)
-  const resources = shapes.map(({ topic, config }) => {
-    const own = (configs.get(topic) ?? []).filter(({ configSource }) => Number(configSource) === setOnTopic)
-    const kept = Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]))
-    const entries = Object.entries({ ...kept, ...config })
-    return {
-      type: topicResource,
-      name: topic,
-      configEntries: entries.map(([name, value]) => ({ name, value })),
-    }
-  })
+  const kept = await ownConfig(admin, names)
+  const resources = shapes.map(({ topic, config }) => ({
+    type: topicResource,
+    name: topic,
+    configEntries: entriesOf({ ...kept.get(topic), ...config }),
+  }))
   await admin.alterConfigs({ validateOnly: false, resources })
 }

@@ -46,7 +46,7 @@ function createOwner(log: LogRecord[], prefix: string) {
     claims,
     windowMs,
     log: quiet,
-    offsetAt: async (_partition, timestamp) => {
+    startAt: async (_partition, timestamp) => {
       const found = log.findIndex((record) => record.timestamp >= timestamp)
       return found === -1 ? log.length : found
     },

@@ -34,3 +34,29 @@ t.test(
     t.strictSame(await facts.missing([topic, `${prefix}nowhere`]), [`${prefix}nowhere`])
   },
 )
+
+t.test('where to begin for a time is never beyond a record of that time, even where the broker knows none', async (t) => {
+  const { kafka, topics, prefix } = await createTopicSet(t, { partitions: 1 })
+  const topic = topics.normalized
+  const facts = await openTopicFacts(kafka)
+  t.teardown(facts.close)
+  const producer = kafka.producer({ transactionalId: `${prefix}written`, maxInFlightRequests: 1 })
+  await producer.connect()
+  t.teardown(() => producer.disconnect())
+  const begin = Date.now() - 24 * 60 * 60 * 1000
+  for (const n of [0, 1, 2, 3]) {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ partition: 0, key: 'k', value: 'v', timestamp: String(begin + n) }] })
+    await transaction.commit()
+  }
+  await waitFor('the last commit marker', async () => (await facts.bounds(topic, 0)).high === 8)
+  t.equal(await facts.startAt(topic, 0, begin), 0)
+  const admin = kafka.admin()
+  await admin.connect()
+  t.teardown(() => admin.disconnect())
+  await admin.fetchTopicMetadata({ topics: [topic] })
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '4' }] })
+  t.strictSame(await facts.bounds(topic, 0), { low: 4, high: 8 })
+  t.equal(await facts.offsetAt(topic, 0, begin), 8, 'the broker says none')
+  t.equal(await facts.startAt(topic, 0, begin), 4)
+})
