@@ -1,12 +1,15 @@
 import { providers, type Topics } from '../../../shared/contracts/topics.ts'
-import type { Bounds, TopicFacts } from '../../../shared/kafka/topic-facts.ts'
+import type { TopicFacts } from '../../../shared/kafka/topic-facts.ts'
 import { UsageError } from '../answer.ts'
 import type { KafkaSession } from '../kafka-session.ts'
-import { firstRecord } from './read-ranges.ts'
+import { firstRecords } from './read-ranges.ts'
 import type { ReplayRange, ReplaySource } from './selection.ts'
 
-/** Ranges that are still there, and a sentence for each part that left retention. */
-export type FoundRanges = { ranges: ReplayRange[]; gone: string[] }
+/**
+ * Ranges that are still there. `gone`: a sentence for each part that left retention. `unsure`: for each partition that begins later than asked for,
+ * although retention by time cannot be why (somebody deleted records, or there is a limit by size).
+ */
+export type FoundRanges = { ranges: ReplayRange[]; gone: string[]; unsure: string[] }
 
 /** One partition's offsets as the command line has them: the whole partition, one offset, or the first and the last. */
 export type Offsets = { topic: string; partition: number; first?: number; last?: number }
@@ -25,7 +28,7 @@ export function parseOffsets(text: string): Offsets {
 
 /** Throws UsageError for offsets that were never there. */
 export async function rangesOfOffsets(facts: TopicFacts, wanted: Offsets[]): Promise<FoundRanges> {
-  const found: FoundRanges = { ranges: [], gone: [] }
+  const found: FoundRanges = { ranges: [], gone: [], unsure: [] }
   for (const { topic, partition, first, last } of wanted) {
     const where = `${topic}/${partition}`
     if (found.ranges.some((range) => `${range.topic}/${range.partition}` === where))
@@ -49,33 +52,60 @@ export async function rangesOfTimes(
   session: KafkaSession,
   facts: TopicFacts,
   source: ReplaySource,
-  { since, until }: { since?: number | undefined; until?: number | undefined },
+  { since, until, now }: { since?: number | undefined; until?: number | undefined; now: number },
 ): Promise<FoundRanges> {
-  const found: FoundRanges = { ranges: [], gone: [] }
+  const ranges: ReplayRange[] = []
+  const begins: ReplayRange[] = []
   for (const topic of topicsOf(session.topics, source)) {
-    const starts = since === undefined ? undefined : await facts.allOffsetsAt(topic, since)
+    const starts = since === undefined ? undefined : await startsAt(session, facts, topic, since)
     const ends = until === undefined || source === 'events' ? undefined : await facts.allOffsetsAt(topic, until)
-    for (const [partition, bounds] of await facts.allBounds(topic)) {
-      const from = Math.max(bounds.low, starts?.get(partition) ?? bounds.low)
-      const to = Math.min(bounds.high, ends?.get(partition) ?? bounds.high)
-      const gone = since !== undefined && from === bounds.low && (await goneSince(session, { topic, partition, bounds, since }))
-      if (gone) found.gone.push(gone)
-      if (from < to) found.ranges.push({ topic, partition, from, to })
+    for (const [partition, { low, high }] of await facts.allBounds(topic)) {
+      const from = Math.max(low, starts?.get(partition) ?? low)
+      const to = Math.min(high, ends?.get(partition) ?? high)
+      if (from === low) begins.push({ topic, partition, from: low, to: high })
+      if (from < to) ranges.push({ topic, partition, from, to })
     }
   }
-  return found
+  return { ranges, ...(await lostBefore(session, facts, begins, { since, now })) }
 }
 
-type Beginning = { topic: string; partition: number; bounds: Bounds; since: number }
-
-/** A sentence if everything that is left is younger than asked for: what was before it may have been young enough. */
-export async function goneSince(
+/**
+ * The first offset with this time or a later one, by partition; the end where there is none. Kafka also says the end for a time before the first
+ * record of a log whose first records were deleted (`TopicFacts.startAt`): there that record is looked at.
+ */
+export async function startsAt(
   session: KafkaSession,
-  { topic, partition, bounds, since }: Beginning,
-): Promise<string | undefined> {
-  if (bounds.low === 0) return undefined
-  const first = await firstRecord(session, { topic, partition, from: bounds.low, to: bounds.high })
-  if (first && first.timestamp <= since) return undefined
-  const until = first ? `before ${new Date(first.timestamp).toISOString()}` : 'until now'
-  return `${topic}/${partition}: what was accepted ${until} (offsets up to ${bounds.low - 1}) left retention`
+  facts: TopicFacts,
+  topic: string,
+  timestamp: number,
+): Promise<Map<number, number>> {
+  const starts = await facts.allOffsetsAt(topic, timestamp)
+  const bounds = [...(await facts.allBounds(topic))]
+  const doubtful = bounds.filter(([partition, { low, high }]) => low > 0 && low < high && (starts.get(partition) ?? high) >= high)
+  const ranges = doubtful.map(([partition, { low, high }]) => ({ topic, partition, from: low, to: high }))
+  for (const [{ partition, from }, first] of await firstRecords(session, ranges))
+    if (first.timestamp >= timestamp) starts.set(partition, from)
+  return starts
+}
+
+/** What may have been there before these beginnings of logs, of what was accepted since then. */
+export async function lostBefore(
+  session: KafkaSession,
+  facts: TopicFacts,
+  begins: ReplayRange[],
+  { since, now }: { since: number | undefined; now: number },
+): Promise<Pick<FoundRanges, 'gone' | 'unsure'>> {
+  const lost: Pick<FoundRanges, 'gone' | 'unsure'> = { gone: [], unsure: [] }
+  if (since === undefined) return lost
+  const cut = begins.filter(({ from }) => from > 0)
+  const firsts = await firstRecords(session, cut)
+  for (const range of cut) {
+    const first = firsts.get(range)
+    if (first && first.timestamp <= since) continue
+    const before = `offsets up to ${range.from - 1}${first ? `, accepted before ${new Date(first.timestamp).toISOString()},` : ''}`
+    const where = `${range.topic}/${range.partition}`
+    if (since < now - (await facts.retentionMs(range.topic))) lost.gone.push(`${where}: ${before} left retention`)
+    else if (first) lost.unsure.push(`${where}: ${before} were deleted; whether any was of this range cannot be told`)
+  }
+  return lost
 }

@@ -33,7 +33,7 @@ export async function findScope(
   terminal: Terminal,
   facts: TopicFacts,
   options: ScopeOptions,
-): Promise<{ scope: ReplayScope; gone: string[] }> {
+): Promise<{ scope: ReplayScope; notes: string[] }> {
   checkOptions(options)
   const { token, merchant, retained = false } = options
   const now = terminal.now()
@@ -43,9 +43,12 @@ export async function findScope(
   const source = sourceOf(session, options.source, offsets)
   const only = options.deadLetter && (await originsOf(session, terminal, options.deadLetter))
   const positions = only ? spanOf(only) : offsets
-  const found = positions ? await rangesOfOffsets(facts, positions) : await rangesOfTimes(session, facts, source, times)
+  const found = positions
+    ? await rangesOfOffsets(facts, positions)
+    : await rangesOfTimes(session, facts, source, { ...times, now })
   refuseGone(found, retained)
-  return { scope: { source, ranges: found.ranges, ...times, token, merchant, only }, gone: found.gone }
+  const notes = [...found.gone.map((gone) => `Left out: ${gone}.`), ...found.unsure.map((unsure) => `${unsure}.`)]
+  return { scope: { source, ranges: found.ranges, ...times, token, merchant, only }, notes }
 }
 
 /** Pure. Everything is a choice too: it must be made. */

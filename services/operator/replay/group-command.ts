@@ -47,14 +47,15 @@ async function resetGroup(terminal: Terminal, { group, topic, dryRun = false, ..
   const groups = await openGroups(session.kafka)
   try {
     await checkStopped(groups, group, session.topicPrefix)
-    const moves = await planMoves(session, facts, await groups.committed(group), { group, topic, to })
+    const wanted = { group, topic, to, now: terminal.now() }
+    const { moves, unsure } = await planMoves(session, facts, await groups.committed(group), wanted)
     const changed = moves.filter(({ from, to }) => from !== to)
     if (!dryRun && changed.length > 0) {
       for (const [name, ofTopic] of Map.groupBy(changed, (move) => move.topic))
         await groups.setOffsets(group, name, new Map(ofTopic.map(({ partition, to }) => [partition, to])))
       await audit(session, terminal, 'replay group', { group, moves: changed })
     }
-    return describe(group, moves, changed.length, dryRun)
+    return describe({ group, moves, unsure, changed: changed.length, dryRun })
   } finally {
     await groups.close()
     await facts.close()
@@ -72,14 +73,16 @@ function resetTo({ toOffsets, toTime, toEarliest, toLatest }: Omit<Options, 'gro
   return to
 }
 
-function describe(group: string, moves: Move[], changed: number, dryRun: boolean): Answer {
+type Reset = { group: string; moves: Move[]; unsure: string[]; changed: number; dryRun: boolean }
+
+function describe({ group, moves, unsure, changed, dryRun }: Reset): Answer {
   const rows = moves.map(({ topic, partition, from, to, lagBefore, lagAfter }) => [
     ...[`${topic}/${partition}`, from === undefined ? '(none)' : String(from), String(to), String(lagBefore), String(lagAfter)],
   ])
   const done = `${changed} partitions ${dryRun ? 'would be' : 'were'} set${changed < moves.length ? `; ${moves.length - changed} are there already` : ''}.`
   return {
     fulfilled: true,
-    document: { group, moves, changed, dryRun },
-    text: [table(['partition', 'from', 'to', 'lag', 'lag then'], rows), done].join('\n'),
+    document: { group, moves, unsure, changed, dryRun },
+    text: [table(['partition', 'from', 'to', 'lag', 'lag then'], rows), ...unsure, done].join('\n'),
   }
 }

@@ -11,9 +11,10 @@ import { countSyncs, createSyncsOf, findSyncJob, type SyncJob } from './sync-aga
 
 export type InPlaceOptions = ScopeOptions & { sync?: string[]; rate?: number; windowHours: number }
 
-/** What would be done. `refused`: why it will not be. */
+/** What would be done. `fulfilled`: it can be, and differs in nothing from what is public. `refused`: why it cannot. */
 export type Plan = {
   spec: JobSpec
+  fulfilled: boolean
   refused?: string | undefined
   document: Record<string, unknown>
   lines: string[]
@@ -28,7 +29,7 @@ export async function planInPlaceJob(
 ): Promise<Plan> {
   const begun = performance.now()
   const { sync: merchants, rate, windowHours } = options
-  const { scope, gone } = await findScope(session, terminal, facts, options)
+  const { scope, notes } = await findScope(session, terminal, facts, options)
   if (scope.source === 'events' && !merchants)
     throw new UsageError(
       `Events in place would come to every subscriber of ${session.topics.events} a second time. Leave --in-place out, which takes a side topic, or say --sync merchant=… for syncs alone`,
@@ -46,9 +47,10 @@ export async function planInPlaceJob(
   const plan = { copies: raw?.copies ?? 0, verdicts: { duplicate: raw?.copies ?? 0 }, syncs, leftOut: raw?.leftOut }
   return {
     spec,
+    fulfilled: refused === undefined,
     refused,
-    document: { target: 'in-place', source: scope.source, ranges: scope.ranges, gone, ...plan, refused, seconds },
-    lines: linesOf(session, { raw, syncs, merchants, gone, seconds, refused }),
+    document: { target: 'in-place', source: scope.source, ranges: scope.ranges, notes, ...plan, refused, seconds },
+    lines: linesOf(session, { raw, syncs, merchants, notes, seconds, refused }),
   }
 }
 
@@ -79,15 +81,14 @@ type Told = {
   raw: InPlacePlan | undefined
   syncs: number
   merchants: string[] | undefined
-  gone: string[]
+  notes: string[]
   seconds: number
   refused: string | undefined
 }
 
-function linesOf({ topics }: KafkaSession, { raw, syncs, merchants, gone, seconds, refused }: Told): string[] {
+function linesOf({ topics }: KafkaSession, { raw, syncs, merchants, notes, seconds, refused }: Told): string[] {
   const { notSelected = 0, earlierCopies = 0, deadLetters = 0 } = raw?.leftOut ?? {}
   const said: [boolean, string][] = [
-    [gone.length > 0, `Left out, because it left retention:\n${gone.join('\n')}`],
     [raw !== undefined, `${raw?.copies} raw records again, in place: each ends as a duplicate, ${topics.events} gets nothing.`],
     [notSelected > 0, `${notSelected} other records lie between them.`],
     [earlierCopies > 0, `${earlierCopies} copies of earlier replays are left out.`],
@@ -99,5 +100,5 @@ function linesOf({ topics }: KafkaSession, { raw, syncs, merchants, gone, second
     [refused === undefined, `About ${seconds} s.`],
     [refused !== undefined, `Refused: ${refused}`],
   ]
-  return said.filter(([holds]) => holds).map(([, text]) => text)
+  return [...notes, ...said.filter(([holds]) => holds).map(([, text]) => text)]
 }

@@ -36,22 +36,29 @@ function explain(error: unknown): unknown {
   })
 }
 
-/** The first record of a range; undefined if it holds none. */
-export async function firstRecord(session: KafkaSession, range: ReplayRange): Promise<SourceRecord | undefined> {
-  const found = new AbortController()
-  let first: SourceRecord | undefined
-  const read = createRangeReader({ kafka: session.kafka, topic: range.topic, groupPrefix: `${session.topicPrefix}operator.` })
-  const reading = read({
-    ...range,
-    signal: found.signal,
-    async onRecords([record]) {
-      if (!record || first) return
-      first = record
-      found.abort()
-    },
+/** The first record of each range that holds any. */
+export async function firstRecords(session: KafkaSession, ranges: ReplayRange[]): Promise<Map<ReplayRange, SourceRecord>> {
+  const firsts = new Map<ReplayRange, SourceRecord>()
+  const reading = [...Map.groupBy(ranges, ({ topic }) => topic)].flatMap(([topic, ofTopic]) => {
+    const read = createRangeReader({ kafka: session.kafka, topic, groupPrefix: `${session.topicPrefix}operator.` })
+    return ofTopic.map(async (range) => {
+      const found = new AbortController()
+      await read({
+        ...range,
+        signal: found.signal,
+        async onRecords([record]) {
+          if (!record || firsts.has(range)) return
+          firsts.set(range, record)
+          found.abort()
+        },
+      }).catch((error) => {
+        if (!found.signal.aborted) throw error
+      })
+    })
   })
-  await reading.catch((error) => {
-    if (!found.signal.aborted) throw error
-  })
-  return first
+  await Promise.all(reading)
+  return firsts
 }
+
+export const firstRecord = async (session: KafkaSession, range: ReplayRange): Promise<SourceRecord | undefined> =>
+  (await firstRecords(session, [range])).get(range)

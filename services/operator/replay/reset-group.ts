@@ -4,7 +4,8 @@ import type { GroupOffsets, Groups } from '../../../shared/kafka/groups.ts'
 import type { TopicFacts } from '../../../shared/kafka/topic-facts.ts'
 import { UsageError } from '../answer.ts'
 import type { KafkaSession } from '../kafka-session.ts'
-import { goneSince } from './find-ranges.ts'
+import { lostBefore, startsAt } from './find-ranges.ts'
+import type { ReplayRange } from './selection.ts'
 
 /** Where to: one for all partitions, or positions, which leave the partitions alone that they do not name. */
 export type ResetTo = { kind: 'earliest' | 'latest' } | { kind: 'time'; at: number } | { kind: 'offsets'; positions: string[] }
@@ -32,33 +33,34 @@ export async function planMoves(
   session: KafkaSession,
   facts: TopicFacts,
   committed: GroupOffsets,
-  { group, topic, to }: { group: string; topic: string | undefined; to: ResetTo },
-): Promise<Move[]> {
+  { group, topic, to, now }: { group: string; topic: string | undefined; to: ResetTo; now: number },
+): Promise<{ moves: Move[]; unsure: string[] }> {
   const topics = topicsToMove(committed, group, topic, to)
   const missing = await facts.missing(topics)
   if (missing.length > 0) throw new Error(`There is no topic ${missing.join(', ')}`)
   const moves: Move[] = []
   const refused: string[] = []
+  const atBegin: ReplayRange[] = []
   for (const name of topics) {
     const bounds = await facts.allBounds(name)
-    const targets = await targetsOf(facts, name, to)
+    const targets = await targetsOf(session, facts, name, to)
     for (const [partition, wanted] of targets ?? [...bounds].map(([partition]): [number, undefined] => [partition, undefined])) {
       const { low, high } = bounds.get(partition) ?? { low: -1, high: -1 }
       const offset = wanted ?? (to.kind === 'earliest' ? low : high)
       if (high < 0) refused.push(`${name} has no partition ${partition}`)
       else if (offset > high) refused.push(`${name}/${partition} ends at ${high}: ${offset} is not there yet`)
       else if (offset < low) refused.push(`${name}/${partition} begins at ${low}: offsets ${offset} to ${low - 1} left retention`)
-      const since = to.kind === 'time' && offset === low ? to.at : undefined
-      const gone = since !== undefined && (await goneSince(session, { topic: name, partition, bounds: { low, high }, since }))
-      if (gone) refused.push(gone)
+      if (to.kind === 'time' && offset === low) atBegin.push({ topic: name, partition, from: low, to: high })
       const from = committed.get(name)?.get(partition)
       const lagBefore = high - Math.min(high, Math.max(from ?? low, low))
       moves.push({ topic: name, partition, from, to: offset, lagBefore, lagAfter: high - offset })
     }
   }
+  const { gone, unsure } = await lostBefore(session, facts, atBegin, { since: to.kind === 'time' ? to.at : undefined, now })
+  refused.push(...gone)
   if (refused.length > 0)
     throw new Error(`Nothing was changed:\n${refused.join('\n')}\nFrom what is still there on: --to-earliest`)
-  return moves.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition))
+  return { moves: moves.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition)), unsure }
 }
 
 function topicsToMove(committed: GroupOffsets, group: string, topic: string | undefined, to: ResetTo): string[] {
@@ -79,13 +81,18 @@ function topicsToMove(committed: GroupOffsets, group: string, topic: string | un
 }
 
 /** Offsets by partition; undefined: all partitions, to their beginning or end. */
-async function targetsOf(facts: TopicFacts, topic: string, to: ResetTo): Promise<Map<number, number> | undefined> {
+async function targetsOf(
+  session: KafkaSession,
+  facts: TopicFacts,
+  topic: string,
+  to: ResetTo,
+): Promise<Map<number, number> | undefined> {
   switch (to.kind) {
     case 'earliest':
     case 'latest':
       return undefined
     case 'time':
-      return facts.allOffsetsAt(topic, to.at)
+      return startsAt(session, facts, topic, to.at)
     case 'offsets': {
       const targets = new Map<number, number>()
       for (const text of to.positions) {

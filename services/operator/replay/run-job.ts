@@ -10,9 +10,11 @@ import type { ReplayProgress, ReplayRange, ReplayRun } from './selection.ts'
 
 /** What a replay is told by and tells, but for its selection, which only its carrier knows. */
 export type JobRun = Omit<ReplayRun, 'selection'>
+/** What a carrier found, if it has something to say beyond what it wrote. */
+export type Told = { fulfilled: boolean; document: Record<string, unknown>; lines: string[] }
 /** Does the work of a job; returns when done or when aborted. */
-export type Carrier = (spec: JobSpec, run: JobRun) => Promise<void>
-export type Finished = { id: string; state: 'ended' | 'stopped'; written: number; done: ReplayProgress }
+export type Carrier = (spec: JobSpec, run: JobRun) => Promise<Told | undefined>
+export type Finished = { id: string; state: 'ended' | 'stopped'; written: number; done: ReplayProgress; told: Told | undefined }
 
 export const rangesOf = ({ scope, sync }: JobSpec): ReplayRange[] => [
   ...(scope.source === 'raw' || !sync ? scope.ranges : []),
@@ -85,11 +87,11 @@ async function seeThrough(journal: Journal, terminal: Terminal, id: string, run:
     progress.advance(offsetsDone(ranges, done))
   }
   try {
-    await carry(spec, { id, done: job.done, rate: spec.rate, signal: stop.signal, onProgress })
+    const told = await carry(spec, { id, done: job.done, rate: spec.rate, signal: stop.signal, onProgress })
     const state = ranges.every((range) => (done[whereOf(range)] ?? range.from) >= range.to) ? 'ended' : 'stopped'
     clearInterval(telling)
     await journal.write('replay run', { ...entry(), phase: state })
-    return { id, state, written: job.writtenBefore + written, done }
+    return { id, state, written: job.writtenBefore + written, done, told }
   } catch (error) {
     clearInterval(telling)
     const reason = describeError(error)

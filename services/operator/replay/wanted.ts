@@ -5,7 +5,8 @@ import type { SourceRecord } from '../../../shared/kafka/record.ts'
 import type { TopicFacts } from '../../../shared/kafka/topic-facts.ts'
 import type { KafkaSession } from '../kafka-session.ts'
 import { readRegistry } from '../merchants/registry-topic.ts'
-import { firstRecord, readRanges } from './read-ranges.ts'
+import { lostBefore } from './find-ranges.ts'
+import { firstRecords, readRanges } from './read-ranges.ts'
 import { addPosition, offsetsByPartition, type ReplayScope, whereOf } from './scope.ts'
 import type { ReplayRange, ReplaySelection } from './selection.ts'
 
@@ -72,29 +73,29 @@ async function originsOf(session: KafkaSession, facts: TopicFacts, ranges: Repla
   return origins
 }
 
-/** Where the records of a later topic lie that raw ranges became: on the same partitions, from the time of the ranges' first records on. */
+/**
+ * Where the records of a later topic lie that raw ranges became: on the same partitions, from the time of the ranges' first records on. Throws where
+ * they have left retention.
+ */
 export async function rangesBehind(
   session: KafkaSession,
   facts: TopicFacts,
   topic: string,
   raw: ReplayRange[],
 ): Promise<ReplayRange[]> {
-  const ranges: ReplayRange[] = []
+  const begins = new Map<number, number>()
+  for (const [{ partition }, { timestamp }] of await firstRecords(session, raw))
+    begins.set(partition, Math.min(timestamp, begins.get(partition) ?? timestamp))
+  const since = Math.min(...begins.values())
   const bounds = await facts.allBounds(topic)
-  for (const [partition, ofPartition] of Map.groupBy(raw, (range) => range.partition)) {
-    const firsts = await Promise.all(ofPartition.map((range) => firstRecord(session, range)))
-    const since = Math.min(...firsts.flatMap((record) => (record ? [record.timestamp] : [])))
-    const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 }
-    if (since === Number.POSITIVE_INFINITY) continue
-    const from = Math.max(low, await facts.offsetAt(topic, partition, since))
-    if (from === low && low > 0) {
-      const first = await firstRecord(session, { topic, partition, from: low, to: high })
-      if (!first || first.timestamp > since)
-        throw new Error(
-          `${topic}/${partition}: what was accepted ${first ? `before ${new Date(first.timestamp).toISOString()}` : 'until now'} left retention, so it cannot be found there. Choose a later beginning`,
-        )
-    }
-    if (from < high) ranges.push({ topic, partition, from, to: high })
-  }
-  return ranges
+  const ranges = await Promise.all(
+    [...begins].map(async ([partition, timestamp]) => {
+      const { low, high } = bounds.get(partition) ?? { low: 0, high: 0 }
+      return { topic, partition, from: await facts.startAt(topic, partition, timestamp), to: high, low }
+    }),
+  )
+  const atBegin = ranges.filter(({ from, low }) => from === low)
+  const { gone } = await lostBefore(session, facts, atBegin, { since, now: Date.now() })
+  if (gone.length > 0) throw new Error(`${gone.join('\n')}\nSo it cannot be found there: choose a later beginning`)
+  return ranges.filter(({ from, to }) => from < to)
 }
