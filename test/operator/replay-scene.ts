@@ -1,10 +1,11 @@
 /** A past for replays: raw records with times of their own, and what the real normalizer and deduplicator made of them. */
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { type Provider, providers } from '../../shared/contracts/topics.ts'
+import { groupId, type Provider, providers } from '../../shared/contracts/topics.ts'
 import { type AppendedRecord, appendRecords } from '../../shared/kafka/append.ts'
 import { createPartitionOf } from '../../shared/kafka/client.ts'
 import type { SourceRecord } from '../../shared/kafka/record.ts'
+import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { loadTestKeys, type TestKeys } from '../fixtures/keys.ts'
 import { type BluePayFixture, type Fixture, fixtures } from '../fixtures/load.ts'
 import { rawRecord } from '../fixtures/raw-record.ts'
@@ -29,8 +30,8 @@ export type Scene = {
   flushRedis: () => Promise<void>
 }
 
-export async function startScene(t: Teardown): Promise<Scene> {
-  const set = await createTopicSet(t, { partitions: 2 })
+export async function startScene(t: Teardown, { partitions = 2 }: { partitions?: number } = {}): Promise<Scene> {
+  const set = await createTopicSet(t, { partitions })
   await carryTimes(set)
   const folder = temporaryFolder(t)
   const keys = loadTestKeys(folder)
@@ -45,13 +46,11 @@ export async function startScene(t: Teardown): Promise<Scene> {
   const services = await Promise.all(['normalizer', 'deduplicator'].map((name) => startService(t, name, stageEnv)))
   await Promise.all(services.map((service) => service.untilReady()))
   const rawOf = ({ fixture, at }: Accepted) => placeRaw(set, keys, fixture, at)
-  let accepted = 0
   return {
     ...{ set, keys, env, services, rawOf },
     async live(records) {
-      accepted += records.length
       await appendRecords(set.kafka, records.map(rawOf))
-      await waitFor('each raw record to have its outcome', async () => (await readAll(...outcomeTopics(set))).length >= accepted)
+      await untilJudged(set)
     },
     async flushRedis() {
       const redis = new Redis(testStack().redisUrl)
@@ -61,10 +60,23 @@ export async function startScene(t: Teardown): Promise<Scene> {
   }
 }
 
-const outcomeTopics = ({ topics }: TopicSet) => [
-  ...[topics.events, topics.duplicates],
-  ...[topics.deadLetters.normalizer, topics.deadLetters.deduplicator],
-]
+/** Both stages have committed all there is. Behind the last record of the normalized topic lies a commit marker, and no transaction is open. */
+async function untilJudged({ kafka, topics, prefix }: TopicSet): Promise<void> {
+  const [facts, admin] = [await openTopicFacts(kafka), kafka.admin()]
+  await admin.connect()
+  const isJudged = async (stage: 'normalizer' | 'deduplicator', topic: string, markers: number) => {
+    const committed = await facts.allCommitted(groupId(stage, prefix), topic)
+    const stable = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]))
+    const isRead = (partition: number, high: number) =>
+      stable.get(partition) === high && (committed.get(partition) ?? 0) >= high - markers
+    return [...(await facts.allBounds(topic))].every(([partition, { high }]) => isRead(partition, high))
+  }
+  const patience = { timeoutMs: 120_000 }
+  for (const topic of Object.values(topics.raw))
+    await waitFor(`${topic} to be read`, () => isJudged('normalizer', topic, 0), patience)
+  await waitFor('the normalized topic to be read', () => isJudged('deduplicator', topics.normalized, 1), patience)
+  await Promise.all([facts.close(), admin.disconnect()])
+}
 
 /** Raw topics stamp records themselves; here days pass in a moment, so they take the times that records come with. */
 async function carryTimes({ kafka, topics }: TopicSet): Promise<void> {
