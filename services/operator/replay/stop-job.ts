@@ -13,7 +13,7 @@ export async function stopJob(session: KafkaSession, terminal: Terminal, id: str
   try {
     const job = journal.job(id)
     if (!job) throw new Error(`There is no replay ${id}: operator replay status shows all`)
-    if (job.state !== 'running') throw new Error(`${id} does not run: it is ${job.state}`)
+    if (job.state !== 'running') throw new Error(`${id} does not run any more: ${job.state}`)
     if (isSilent(job, terminal.now()))
       throw new Error(
         `${id} has said nothing since ${new Date(job.heardAt).toISOString()}: its process is dead, or cut off from Kafka. operator replay run --resume ${id} goes on`,
