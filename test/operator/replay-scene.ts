@@ -86,6 +86,7 @@ async function carryTimes({ kafka, topics }: TopicSet): Promise<void> {
     ...{ type: 2, name },
     configEntries: [
       { name: 'message.timestamp.type', value: 'CreateTime' },
+      { name: 'message.timestamp.after.max.ms', value: '9223372036854775807' },
       { name: 'retention.ms', value: '-1' },
     ],
   }))

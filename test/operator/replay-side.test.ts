@@ -22,7 +22,8 @@ const session = { kafka: set.kafka, topics, topicPrefix: set.prefix }
 const facts = await openTopicFacts(set.kafka)
 t.teardown(() => facts.close())
 
-const begin = Date.now() - 10 * 24 * hourMs
+// Ahead of the present: commit markers carry that, and a look-up by time finds them too, so that every replay would begin too early.
+const begin = Date.now()
 const days = nineDays(begin, 12)
 const accepted = days.flat().length
 /** Where each day's raw records begin, by topic and partition. */
@@ -166,6 +167,7 @@ t.test('a change of the code shows in a plan, member by member, and nothing seal
       .replace(/"userId":"user-3"/, '"userId":"a-secret-name"')
       .replace(/"customerId":"[^"]*"/, '"customerId":"a-secret-name"')
       .replace('"token-of-the-replay-5"', '""')
+      .replace('"TOKEN_REFRESHED"', '"TOKEN_CREATED"')
   const opener: typeof keys.opener = {
     open(...of) {
       const body = keys.opener.open(...of)
@@ -176,7 +178,8 @@ t.test('a change of the code shows in a plan, member by member, and nothing seal
   const { findings } = await planSideReplay(session, facts, changed, { ...running, selection: await from('raw') })
   const text = findingLines(findings).join('\n')
   t.comment(text)
-  t.match(text, /\d+ same, \d+ changed, \d+ new, [1-9]\d* gone\./)
+  t.match(text, /\d+ same, [1-9]\d* changed, [1-9]\d* new, [1-9]\d* gone\./)
+  t.match(JSON.stringify(findings.differences), '"public":"dead letter of the normalizer: unknown-type","replay":"event"')
   t.match(text, /cancellation\.source +\d+\n/)
   t.match(
     text,
@@ -210,7 +213,7 @@ async function retire(topic: string, before: Map<number, number>): Promise<void>
   await admin.deleteTopicRecords({ topic, partitions }).finally(() => admin.disconnect())
 }
 
-/** Where the records of the second day begin, by partition: not by a look-up, since commit markers carry the time of their commit. */
+/** Where the records of the second day begin, by partition. */
 async function secondDay(topic: string): Promise<Map<number, number>> {
   const later = (await readAll(topic)).filter(({ timestamp }) => timestamp >= begin + 24 * hourMs)
   return new Map([...Map.groupBy(later, ({ partition }) => partition)].map(([partition, [first]]) => [partition, first!.offset]))

@@ -62,7 +62,7 @@ export async function* replayPartition(
         continue
       }
       const ending = (await live.endingOf(slot)) ?? withoutEnding(slot, scope, outcomesKeptSince)
-      if (typeof ending === 'string' && !slot.normalized) refuseWithoutOrder(slot, scope, orderKeptSince)
+      if (ending === 'none' || ending === 'left-retention') refuseWithoutOrder(slot, scope, orderKeptSince)
       const asked = slot.raw ? [slot.raw] : [today, ending].flatMap((one) => asEvent(one, range))
       const following = slot.raw ? slot.raw.offset + 1 : (await events.head())?.offset
       yield {
@@ -116,11 +116,11 @@ function withoutEnding(slot: Slot, { committed }: PartitionScope, outcomesKeptSi
 }
 
 /** What has left the normalized topic may still be there raw, but not the order in which it was judged. */
-function refuseWithoutOrder({ raw }: Slot, { normalized }: PartitionScope, keptSince: number): void {
-  if (!raw || raw.timestamp >= keptSince + lagMs) return
+function refuseWithoutOrder({ normalized, raw }: Slot, scope: PartitionScope, keptSince: number): void {
+  if (normalized || !raw || raw.timestamp >= keptSince + lagMs) return
   const later = Number.isFinite(keptSince) ? new Date(keptSince).toISOString() : 'now'
   throw new Error(
-    `${positionOf(raw)} has left ${normalized.topic}, and with it the order in which it was judged. Choose a range of what was accepted after ${later}`,
+    `${positionOf(raw)} has left ${scope.normalized.topic}, and with it the order in which it was judged. Choose a range of what was accepted after ${later}`,
   )
 }
 
