@@ -85,8 +85,7 @@ export async function startRedisPair({ folder, log }: { folder: string; log: (li
       await primary.command('BGREWRITEAOF')
       await untilCalm(primary)
       await primary.kill()
-      const delayMicroseconds = Math.ceil((loadingMs * 1000) / keys)
-      const settings = { 'key-load-delay': String(delayMicroseconds), 'loading-process-events-interval-bytes': '1024' }
+      const settings = { 'key-load-delay': keyLoadDelay(loadingMs, keys), 'loading-process-events-interval-bytes': '1024' }
       await restart({ settings: { ...quickSync.settings, ...settings } })
     },
     async takeSnapshot() {
@@ -146,6 +145,17 @@ export async function startRedisPair({ folder, log }: { folder: string; log: (li
       await Promise.all([proxy.stop(), replication.stop(), primary.stop(), replica.stop()])
     },
   }
+}
+
+/** The shortest sleep takes about so long; with more keys than it allows, Redis sleeps at some of them only. */
+const shortestSleepMicroseconds = 60
+
+/** Redis sleeps so many microseconds at each key; below zero, one microsecond at one key in so many. */
+function keyLoadDelay(loadingMs: number, keys: number): string {
+  const perKey = (loadingMs * 1000) / keys
+  return String(
+    perKey > shortestSleepMicroseconds ? Math.ceil(perKey) : -Math.max(1, Math.round(shortestSleepMicroseconds / perKey)),
+  )
 }
 
 /** A replica that comes is served at once; by default the primary waits 5 s for others. */
