@@ -69,6 +69,9 @@ async function replayAll(
   openWriter: (scope: PartitionScope) => Promise<Writer>,
 ): Promise<SideResult> {
   const startedAt = performance.now()
+  // Ranges without a record have no scope, and are done.
+  const partitions = new Set(scopes.map(({ partition }) => partition))
+  for (const range of run.selection.ranges) if (!partitions.has(range.partition)) run.onProgress(range, range.to, 0)
   const { add, findings } = createTally(options.maxDifferences)
   const pace = createPace(run.rate, run.signal)
   const result = { findings, replayed: 0, stopped: false, written: 0, alreadyThere: 0 }
