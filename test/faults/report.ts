@@ -129,7 +129,9 @@ function faultRow(results: FaultResult[]): string {
   const times = all.length === 0 ? '' : [all[0] as number, middle, all.at(-1) as number].map(seconds).join(' / ')
   const missed = targetMs !== undefined && all.some((ms) => ms > targetMs) ? ' **missed**' : ''
   const sum = (of: 'delayed' | 'duplicates') => results.map((result) => result[of]).join(', ')
-  const proof = results.map(({ proof, failure }) => proof ?? `FAILED: ${failure}`).at(-1) as string
+  const proof = results
+    .map(({ proof, failure }) => proof ?? `FAILED: ${failure?.replace(/ \(log: [^)]*\)/, '')}`)
+    .at(-1) as string
   return row([
     `\`${name}\``,
     about,

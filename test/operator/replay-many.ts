@@ -40,8 +40,12 @@ async function main(): Promise<void> {
 
   const replay = async (what: string, ...args: string[]) => {
     const begun = performance.now()
+    const cpu = process.cpuUsage()
     const run = await operator(['replay', ...args, '--json'], { env: scene.env })
-    say(`${what}: ${figures(begun)}; ${run.code === 0 ? 'nothing differs' : run.out}`)
+    const { user, system } = process.cpuUsage(cpu)
+    say(
+      `${what}: ${figures(begun)}, ${((user + system) / 1e6).toFixed(1)} s of CPU; ${run.code === 0 ? 'nothing differs' : run.out}`,
+    )
     if (run.code !== 0) throw new Error(run.err || 'It differs')
     return run
   }
