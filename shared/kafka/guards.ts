@@ -113,16 +113,32 @@ ConsumerGroup.prototype.recoverFromOffsetOutOfRange = async (error: Error) => {
 
 /**
  * After a request has timed out, kafkajs goes on with the same connection, for as long as the kernel takes to find out that it is dead (15 minutes).
- * Half-open, it costs one time-out after the other. As Java's client does: whoever did not answer in time is called anew.
+ * As Java's client does: whoever did not answer in time is called anew. A process has many connections to one broker, each of which would find
+ * that out by itself, one time-out after the other: those that have been silent since then are closed as well.
  */
+type KafkaConnection = { broker: string; socket?: Socket; heardAt: number }
 const Connection = require('kafkajs/src/network/connection')
-const send = Connection.prototype.send
-Connection.prototype.send = async function (this: { socket?: Socket }, ...request: unknown[]) {
-  const { socket } = this
+const connections = new Map<Socket, KafkaConnection>()
+const { send, processData } = Connection.prototype
+Connection.prototype.processData = function (this: KafkaConnection, data: Buffer) {
+  this.heardAt = performance.now()
+  processData.call(this, data)
+}
+Connection.prototype.send = async function (this: KafkaConnection, ...request: unknown[]) {
+  const { broker, socket } = this
+  const sentAt = performance.now()
+  if (socket && !connections.has(socket)) {
+    this.heardAt = sentAt
+    connections.set(socket, this)
+    socket.once('close', () => connections.delete(socket))
+  }
   try {
     return await send.apply(this, request)
   } catch (error) {
-    if ((error as Error).name === 'KafkaJSRequestTimeoutError') socket?.destroy(error as Error)
+    if ((error as Error).name === 'KafkaJSRequestTimeoutError') {
+      for (const [other, connection] of connections)
+        if (other === socket || (connection.broker === broker && connection.heardAt <= sentAt)) other.destroy(error as Error)
+    }
     throw error
   }
 }

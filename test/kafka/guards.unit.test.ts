@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { createKafka } from '../../shared/kafka/client.ts'
 import { filterAbortedMessages, reachLastOffset } from '../../shared/kafka/guards.ts'
@@ -53,11 +54,11 @@ t.test('records outside transactions of the same producer are shown', (t) => {
   t.end()
 })
 
-t.test('a connection on which a request has timed out is closed, so that the next one is made on another', async (t) => {
-  let opened = 0
+t.test('when a request has timed out, every connection to that broker that has been silent since is closed', async (t) => {
   let closed = 0
+  const sockets: Socket[] = []
   const server = createServer((socket) => {
-    opened++
+    sockets.push(socket)
     socket.on('error', () => {})
     socket.on('close', () => closed++)
     socket.resume()
@@ -65,12 +66,19 @@ t.test('a connection on which a request has timed out is closed, so that the nex
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.teardown(() => void server.close())
   const { port } = server.address() as AddressInfo
-  const kafka = createKafka(readEnv(kafkaEnv, { KAFKA_BROKERS: `127.0.0.1:${port}` }), 'test', createLog('test', 'silent'), {
-    requestTimeout: 200,
-    retry: { retries: 0 },
-  })
-  await t.rejects(kafka.admin().connect(), /timed out/)
-  await waitFor('every connection to be closed', () => opened > 0 && closed === opened)
+  const connect = (requestTimeout: number) =>
+    createKafka(readEnv(kafkaEnv, { KAFKA_BROKERS: `127.0.0.1:${port}` }), 'test', createLog('test', 'silent'), {
+      requestTimeout,
+      retry: { retries: 0 },
+    })
+      .admin()
+      .connect()
+  const patient = t.rejects(connect(60_000), /timed out/, 'it need not wait for its own time-out')
+  await waitFor('the patient one to wait', () => sockets.length === 1)
+  await setTimeout(50)
+  await t.rejects(connect(200), /timed out/)
+  await patient
+  await waitFor('every connection to be closed', () => closed === sockets.length)
 })
 
 t.test('a partition without a leader does not hide the others, in every version of the answer', async (t) => {
