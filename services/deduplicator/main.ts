@@ -35,12 +35,21 @@ await runService(
     const claims = createClaims(redis, { prefix: env.TOPIC_PREFIX, windowMs, slackMs })
     const startAt = (partition: number, timestamp: number) => facts.startAt(topics.normalized, partition, timestamp)
     const readRange = createRangeReader({ kafka, topic: topics.normalized, groupPrefix: `${group}.` })
+    const findLack = createFindLack({
+      claims,
+      redis,
+      bounds: (partition) => facts.bounds(topics.normalized, partition),
+      readRange,
+    })
+    // Looked for before joining, while others go on: a takeover need not wait for it. What cannot be known now is looked for again then.
+    const partitions = Array.from({ length: await facts.partitionCount(topics.normalized) }, (_, partition) => partition)
+    await Promise.allSettled(partitions.map(findLack))
     const step = createDropDuplicates({
       claims,
       rebuild: createRebuild({ claims, windowMs, startAt, readRange, log }),
       topics,
       windowMs,
-      findLack: createFindLack({ claims, redis, bounds: (partition) => facts.bounds(topics.normalized, partition), readRange }),
+      findLack,
     })
     const stage = {
       name: 'deduplicator' as const,

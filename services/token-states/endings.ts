@@ -1,10 +1,9 @@
 /**
  * What the next state of a token needs of the past: whether and where the token has ended. Kept in memory for ended tokens only, since the rest
- * needs none, and read again from the committed states whenever somebody else may have written some.
+ * needs none. Every member follows the committed states of all partitions, so that it can take any of them over at once.
  */
 import { hasEnded } from '../../shared/contracts/token-state.ts'
 import type { TokenState } from '../../shared/contracts/types.ts'
-import type { RangeReader } from '../../shared/kafka/range-reader.ts'
 import type { SourceRecord } from '../../shared/kafka/record.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Batch } from '../../shared/stage/stage.ts'
@@ -14,57 +13,61 @@ export type Endings = {
   /** Offset of the event that ended the token; undefined while it has not. */
   endedAt: (tokenRef: string) => number | undefined
   end: (tokenRef: string, offset: number) => void
-  /** One past the newest event whose state was in the topic when it was last read. */
+  /** One past the newest event whose state has been read. */
   written: number
   /** Endings by all events below this offset are known. */
   knownUpTo: number
 }
-type Kept = Endings & { count: () => number; next: number }
+
+export type Memory = {
+  of: (partition: number) => Endings
+  /** Takes in a committed state. */
+  learn: (record: SourceRecord) => void
+  /** Ended tokens of all partitions. */
+  count: () => number
+}
+
+export function createMemory(log: Log): Memory {
+  const partitions = new Map<number, ReturnType<typeof createEndings>>()
+  const of = (partition: number) => {
+    const endings = partitions.get(partition) ?? createEndings()
+    partitions.set(partition, endings)
+    return endings
+  }
+  return {
+    of,
+    learn: (record) => learn(of(record.partition), record, log),
+    count: () => [...partitions.values()].reduce((sum, endings) => sum + endings.count(), 0),
+  }
+}
 
 type Deps = {
-  /** First offset of the partition of the states topic, and one past its last committed record. */
-  bounds: (partition: number) => Promise<{ low: number; high: number }>
-  readRange: RangeReader
-  log: Log
+  memory: Memory
+  /** One past the last committed record of the partition of the states topic. */
+  end: (partition: number) => Promise<number>
+  /** Resolves when all states of the partition below this offset have been learnt. */
+  learntUpTo: (partition: number, offset: number, signal?: AbortSignal) => Promise<void>
 }
 
 /**
  * The endings of a batch's partition, by all events before the batch. Called by its owner, so after older owners were fenced: the states by all
  * events below the committed offset are in the topic, and nobody adds to them. A batch that goes on where this process's last one ended needs no look.
  */
-export function createRecall({ bounds, readRange, log }: Deps): (batch: Batch) => Promise<Endings> {
-  const partitions = new Map<number, Kept>()
+export function createRecall({ memory, end, learntUpTo }: Deps): (batch: Batch) => Promise<Endings> {
   return async ({ partition, begin, signal }) => {
-    const endings = partitions.get(partition) ?? createEndings()
-    partitions.set(partition, endings)
+    const endings = memory.of(partition)
     if (begin <= endings.knownUpTo) return endings
-    const startedAt = Date.now()
-    const { low, high } = await bounds(partition)
-    const from = Math.max(low, endings.next)
-    let records = 0
-    await readRange({
-      partition,
-      from,
-      to: high,
-      signal,
-      async onRecords(chunk, end) {
-        for (const record of chunk) learn(endings, record, log)
-        endings.next = Math.max(endings.next, end)
-        records += chunk.length
-      },
-    })
+    await learntUpTo(partition, await end(partition), signal)
     endings.knownUpTo = Math.max(endings.knownUpTo, begin)
-    log.info('states-read', { partition, from, upto: high, records, count: endings.count(), durationMs: Date.now() - startedAt })
     return endings
   }
 }
 
-export function createEndings(): Kept {
+export function createEndings(): Endings & { count: () => number } {
   const offsets = new Map<string, number>()
   return {
     written: 0,
     knownUpTo: -1,
-    next: 0,
     count: () => offsets.size,
     endedAt: (tokenRef) => offsets.get(packed(tokenRef)),
     end: (tokenRef, offset) => void offsets.set(packed(tokenRef), offset),

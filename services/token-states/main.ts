@@ -1,11 +1,11 @@
 import { groupId, topicNames } from '../../shared/contracts/topics.ts'
 import { createKafka } from '../../shared/kafka/client.ts'
-import { createRangeReader } from '../../shared/kafka/range-reader.ts'
+import { readTopics } from '../../shared/kafka/reader.ts'
 import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
 import { runService } from '../../shared/runtime/service.ts'
 import { runStage } from '../../shared/stage/run-stage.ts'
-import { createRecall } from './endings.ts'
+import { createMemory, createRecall } from './endings.ts'
 import { tokenStatesEnv } from './env.ts'
 import { createKeepStates } from './keep-states.ts'
 
@@ -17,10 +17,23 @@ await runService(
     const group = groupId('token-states', env.TOPIC_PREFIX)
     const kafka = createKafka(env, 'token-states', log)
     const facts = await openTopicFacts(kafka)
+
+    // All states before the first event, as other members go on meanwhile; from then on each as it comes.
+    const readAt = performance.now()
+    const memory = createMemory(log)
+    const reader = await readTopics({
+      kafka,
+      topics: [topics.states],
+      groupPrefix: `${group}.`,
+      onDeath: fail,
+      onRecord: memory.learn,
+    })
+    await reader.caughtUp
+    log.info('states-read', { count: memory.count(), durationMs: Math.round(performance.now() - readAt) })
     const recall = createRecall({
-      bounds: (partition) => facts.bounds(topics.states, partition),
-      readRange: createRangeReader({ kafka, topic: topics.states, groupPrefix: `${group}.` }),
-      log,
+      memory,
+      end: async (partition) => (await facts.bounds(topics.states, partition)).high,
+      learntUpTo: (partition, offset, signal) => reader.reached(topics.states, partition, offset, signal),
     })
     const stage = {
       name: 'token-states' as const,
@@ -34,6 +47,7 @@ await runService(
       ready: running.ready,
       async stop() {
         await running.stop()
+        await reader.stop()
         await facts.close()
       },
     }

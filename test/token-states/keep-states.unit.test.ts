@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createEndings, createRecall } from '../../services/token-states/endings.ts'
+import { createEndings, createMemory, createRecall } from '../../services/token-states/endings.ts'
 import { createKeepStates, keepState } from '../../services/token-states/keep-states.ts'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import type { TokenEvent, TokenState } from '../../shared/contracts/types.ts'
@@ -102,12 +102,13 @@ async function run(history: TokenEvent[], turns: Turn[]): Promise<string[]> {
   const written: SourceRecord[] = []
   let committed = 0
   const createOwner = () => {
-    const recall = createRecall({
-      bounds: async () => ({ low: 0, high: written.length }),
-      readRange: async ({ from, to, onRecords }) => onRecords(written.slice(from, to), to),
-      log,
-    })
-    return createKeepStates({ topics, recall })
+    const memory = createMemory(log)
+    let next = 0
+    const follow = (upTo = written.length) => {
+      for (; next < upTo; next++) memory.learn(written[next] as SourceRecord)
+    }
+    const recall = createRecall({ memory, end: async () => written.length, learntUpTo: async (_, offset) => follow(offset) })
+    return { ...createKeepStates({ topics, recall }), follow }
   }
   const owners = [createOwner(), createOwner(), createOwner()]
   for (const { owner, size, end } of [...turns, ...history.map((): Turn => ({ owner: 0, size: 5, end: 'commit' }))]) {
@@ -128,6 +129,8 @@ async function run(history: TokenEvent[], turns: Turn[]): Promise<string[]> {
       written.push({ ...recordOf(written.length, null), topic: topics.states, value })
     }
     committed = batch.end
+    // Some are quick to read what was written, others only when they must.
+    owners[size % 3]?.follow()
   }
   return written.map(({ value }) => {
     const { tokenRef, type, position } = JSON.parse(String(value)) as TokenState
@@ -146,11 +149,8 @@ t.test('whatever is aborted, taken over, restarted or set back: the states are t
 })
 
 t.test('a record that is no state says nothing and stops nothing', async (t) => {
-  const recall = createRecall({
-    bounds: async () => ({ low: 0, high: 3 }),
-    readRange: async ({ onRecords }) => onRecords([recordOf(0, 'x'), recordOf(1, null), { ...recordOf(2, {}), value: null }], 3),
-    log,
-  })
-  const endings = await recall({ topic: topics.events, partition: 0, records: [], begin: 5, end: 5 })
-  t.match(endings, { written: 0, knownUpTo: 5 })
+  const memory = createMemory(log)
+  for (const record of [recordOf(0, 'x'), recordOf(1, null), { ...recordOf(2, {}), value: null }]) memory.learn(record)
+  t.match(memory.of(0), { written: 0 })
+  t.equal(memory.count(), 0)
 })
