@@ -23,13 +23,19 @@ type Options = {
   dataDir: string
   logDir: string
   nodes: KafkaNode[]
+  jvm?: Jvm
   log: (line: string) => void
 }
 
-/** One core compiles little and collects serially: quick to start, small, and fast enough for a laptop. */
+export type Jvm = 'laptop' | 'server'
+
+/** One core compiles little and collects serially: quick to start, small, and fast enough for a laptop. For figures, as a server runs it. */
+const flagsOf: Record<Jvm, string[]> = {
+  laptop: ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+  server: ['-Xms1g', '-Xmx1g', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35'],
+}
 const jvmFlags = [
-  ...['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError'],
-  ...['-Xshare:auto', '-Djava.awt.headless=true'],
+  ...['-XX:+ExitOnOutOfMemoryError', '-Xshare:auto', '-Djava.awt.headless=true'],
   `-Dlog4j2.configurationFile=${join(import.meta.dirname, 'log4j2.properties')}`,
 ]
 const startTimeoutMs = 60_000
@@ -37,7 +43,7 @@ const startTimeoutMs = 60_000
 const stopGraceMs = 20_000
 
 /** Starts the nodes and waits until they really serve: groups and transactions too. Throws one clear sentence. */
-export async function startKafka({ programDir, dataDir, logDir, nodes, log }: Options): Promise<LocalKafka> {
+export async function startKafka({ programDir, dataDir, logDir, nodes, jvm = 'laptop', log }: Options): Promise<LocalKafka> {
   const archive = join(programDir, `classes-${javaVersion()}.jsa`)
   const classPath = await kafkaClassPath(programDir, log)
   mkdirSync(dataDir, { recursive: true })
@@ -51,15 +57,15 @@ export async function startKafka({ programDir, dataDir, logDir, nodes, log }: Op
     const nodeData = join(dataDir, `node-${node.id}`)
     writeFileSync(config, kafkaConfig(node, nodes, nodeData))
     const java = (flags: string[], main: string[]) =>
-      startOwned({ name, command: 'java', args: [...jvmFlags, ...flags, '-cp', classPath, ...main], logFile })
-    const cached = existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
+      startOwned({ name, command: 'java', args: [...flagsOf[jvm], ...jvmFlags, ...flags, '-cp', classPath, ...main], logFile })
+    const cached = jvm === 'laptop' && existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
     if (!existsSync(join(nodeData, 'meta.properties'))) {
       rmSync(nodeData, { recursive: true, force: true })
       const format = await java(cached, ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config])
       const { code } = await format.exited
       if (code !== 0) throw new Error(explainDeath(format, 'could not format its data folder'))
     }
-    const makeArchive = cached.length === 0 && node.id === 1
+    const makeArchive = jvm === 'laptop' && cached.length === 0 && node.id === 1
     const archiving = `${archive}.${process.pid}.tmp`
     const kafka = await java(makeArchive ? [`-XX:ArchiveClassesAtExit=${archiving}`] : cached, ['kafka.Kafka', config])
     if (makeArchive) void kafka.exited.then(({ signal }) => keepArchive(archiving, archive, signal === null))

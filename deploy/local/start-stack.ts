@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, statfsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { keepPorts } from './free-ports.ts'
-import { startKafka } from './kafka.ts'
+import { type Jvm, startKafka } from './kafka.ts'
 import { explainDeath, type OwnedProcess } from './owned-process.ts'
 import { startRedis } from './redis.ts'
 import { lockFolder } from './stack-lock.ts'
@@ -26,6 +26,8 @@ export type StackOptions = {
   log: (line: string) => void
   /** Used instead of starting one. */
   external?: { brokers?: string | undefined; redisUrl?: string | undefined }
+  /** How the broker's JVM runs: `laptop` starts quickly and stays small, `server` as in production. */
+  jvm?: Jvm
   /** A part that was started has ended by itself; one sentence says which and why. */
   onDeath?: (reason: string) => void
 }
@@ -33,7 +35,14 @@ export type StackOptions = {
 const neededMb = 500
 
 /** Starts what is not external and waits until it serves. Throws one clear sentence, and then leaves nothing running. */
-export async function startStack({ dir, reset = false, log, external = {}, onDeath }: StackOptions): Promise<Stack> {
+export async function startStack({
+  dir,
+  reset = false,
+  log,
+  external = {},
+  jvm = 'laptop',
+  onDeath,
+}: StackOptions): Promise<Stack> {
   const { brokers, redisUrl } = external
   if (reset && (brokers || redisUrl))
     throw new Error('--reset is for local data only: unset KAFKA_BROKERS and REDIS_URL to use it.')
@@ -60,7 +69,7 @@ export async function startStack({ dir, reset = false, log, external = {}, onDea
     const kafka = async () => {
       const nodes = [{ id: 1, port: ports.kafka, controllerPort: ports.controller }]
       const programDir = join(programsDir, 'kafka')
-      const started = await startKafka({ programDir, dataDir: join(dataDir, 'kafka'), logDir, nodes, log })
+      const started = await startKafka({ programDir, dataDir: join(dataDir, 'kafka'), logDir, nodes, jvm, log })
       stops.push(started.stop)
       for (const node of started.nodes.values()) void watch(node)
       return started.brokers

@@ -1,4 +1,5 @@
 /** Three brokers behind proxies, Redis with its replica, every service twice, a load and a watch: where faults take place. */
+
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, freeServerPort } from '../../deploy/local/free-ports.ts'
@@ -12,6 +13,7 @@ import { castOf } from '../../services/operator/simulator/notification.ts'
 import { createRandom } from '../../services/operator/simulator/random.ts'
 import { loadSenders } from '../../services/operator/simulator/senders.ts'
 import { topicSettings } from '../../shared/contracts/topics.ts'
+import { describeError } from '../../shared/runtime/log.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { type Scene, slots } from './fault.ts'
 import { openBrokers } from './scene/brokers.ts'
@@ -113,7 +115,10 @@ export async function openScene(options: {
         const ends = await Promise.all(Object.values(topics.raw).map((topic) => brokers.admin.fetchTopicOffsets(topic)))
         return ends.flat().reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
       }
-      await waitFor('every raw record to have an outcome', async () => watch.outcomes() >= (await raw()), { timeoutMs: 180_000 })
+      // What is lost never gets one: the accounts name it.
+      await waitFor('every raw record to have an outcome', async () => watch.outcomes() >= (await raw()), {
+        timeoutMs: 120_000,
+      }).catch((error) => say(describeError(error)))
       let syncs = -1
       await waitFor('the syncs to end', async () => {
         const before = syncs
