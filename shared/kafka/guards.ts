@@ -1,9 +1,10 @@
 /**
  * Six defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
- * All are checked in tests. Import this before `kafkajs`.
+ * All are checked in tests.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import { replace } from './replace.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -84,15 +85,6 @@ replace(
   'kafkajs/src/protocol/recordBatch/v0/decoder',
   (decode: (decoder: unknown) => Promise<RecordBatch>) => async (decoder: unknown) => reachLastOffset(await decode(decoder)),
 )
-
-/** Puts another function in the place of a module's, for whoever loads it from now on. */
-function replace<F>(name: string, by: (original: F) => F): void {
-  const path = require.resolve(name)
-  const original = require(path) as F
-  const loaded = require.cache[path]
-  if (!loaded) throw new Error(`${name} is not where version 2.2.4 of kafkajs has it`)
-  loaded.exports = by(original)
-}
 
 /** Each idle connection re-arms a 1 ms timer for ever (3 % of a core for three connections). Without work there is nothing to check. */
 const RequestQueue = require('kafkajs/src/network/requestQueue')

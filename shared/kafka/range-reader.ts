@@ -3,8 +3,8 @@
  * same time share one consumer.
  */
 import { randomUUID } from 'node:crypto'
-import kafkajs, { type Consumer, type PartitionAssigner } from 'kafkajs'
 import { fetchedFrom, type Kafka, sessionTimeoutMs } from './client.ts'
+import { type Consumer, kafkajs, type PartitionAssigner } from './kafkajs.ts'
 import { type SourceRecord, toSourceRecord } from './record.ts'
 
 export type Range = {

@@ -2,7 +2,7 @@
  * Slots: a fixed group of partitions (`partition % slots`, over all source topics) that one member owns as a whole and processes in one
  * transaction. The unit of assignment, of transaction and of fencing are one, because kafkajs cannot fence by group generation.
  */
-import kafkajs, { type Assignment, type PartitionAssigner } from 'kafkajs'
+import { type Assignment, kafkajs, type PartitionAssigner } from './kafkajs.ts'
 
 const { AssignerProtocol } = kafkajs
 

@@ -1,4 +1,4 @@
-import kafkajs, { type Admin } from 'kafkajs'
+import { type Admin, kafkajs } from './kafkajs.ts'
 
 export const topicResource = kafkajs.ConfigResourceTypes.TOPIC
 

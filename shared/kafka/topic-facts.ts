@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
-import kafkajs, { type Admin } from 'kafkajs'
 import type { Kafka } from './client.ts'
+import { type Admin, kafkajs } from './kafkajs.ts'
 
 /** First offset that the log still has, and one past its last record, committed or not. */
 export type Bounds = { low: number; high: number }

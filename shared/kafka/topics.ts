@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Admin, Kafka } from 'kafkajs'
 import type { TopicSettings } from '../contracts/topics.ts'
+import type { Admin, Kafka } from './kafkajs.ts'
 import { byName, entriesOf, ownConfig, readConfigs, topicResource } from './topic-config.ts'
 
 /** A topic as it should be, or as the cluster has it (then `config` holds the effective values, defaults included). */
