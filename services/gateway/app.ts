@@ -19,7 +19,7 @@ export type AppOptions = {
   identity: Identity
   verifies: SignatureCheck
   intake: IntakeReader
-  keep: Keep['keep']
+  keep: Keep
   /** Whether the sender's address may call. */
   admits: (socketAddress: string, forwardedFor: string | undefined) => boolean
   withinRate: (client: string) => Promise<boolean>

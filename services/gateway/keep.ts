@@ -10,36 +10,27 @@ import type { Notification, ProviderRoute, Result } from './provider-route.ts'
  */
 export function createKeep(options: { publisher: Pick<Publisher, 'publish'>; sealer: RawSealer; topics: Topics }) {
   const { publisher, sealer, topics } = options
-  const inHand = new Set<AbortController>()
 
-  return {
-    async keep(
-      { provider, deadlineMs }: ProviderRoute,
-      notification: Notification,
-      body: Buffer,
-      receivedAt: number,
-    ): Promise<Result> {
-      const { account, key, headers } = notification
-      const record = {
-        topic: topics.raw[provider],
-        key,
-        value: sealer.seal(provider, account, body),
-        headers: { ...headers, [header.provider]: provider, [header.account]: account, [header.contentType]: 'application/jose' },
-      }
-      const abort = new AbortController()
-      inHand.add(abort)
-      try {
-        await publisher.publish(record, receivedAt + deadlineMs, abort.signal)
-        return 'accepted'
-      } catch (error) {
-        if (error instanceof PublishError) return error.reason === 'queue-full' ? 'busy' : 'unavailable'
-        throw error
-      } finally {
-        inHand.delete(abort)
-      }
-    },
-    /** Ends all waiting for Kafka: each sender is told to call again. For a stop that cannot wait as long as a sender would. */
-    giveUp: () => inHand.forEach((abort) => void abort.abort()),
+  return async (
+    { provider, deadlineMs }: ProviderRoute,
+    notification: Notification,
+    body: Buffer,
+    receivedAt: number,
+  ): Promise<Result> => {
+    const { account, key, headers } = notification
+    const record = {
+      topic: topics.raw[provider],
+      key,
+      value: sealer.seal(provider, account, body),
+      headers: { ...headers, [header.provider]: provider, [header.account]: account, [header.contentType]: 'application/jose' },
+    }
+    try {
+      await publisher.publish(record, receivedAt + deadlineMs)
+      return 'accepted'
+    } catch (error) {
+      if (error instanceof PublishError) return error.reason === 'queue-full' ? 'busy' : 'unavailable'
+      throw error
+    }
   }
 }
 export type Keep = ReturnType<typeof createKeep>

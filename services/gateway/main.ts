@@ -51,7 +51,7 @@ async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext
 
   const intake = createIntake({ maxInFlightBytes: env.MAX_IN_FLIGHT_BYTES })
   const metrics = createMetrics(registry, intake.inFlightBytes)
-  const { keep, giveUp } = createKeep({ publisher, sealer: createRawSealer(recipients), topics })
+  const keep = createKeep({ publisher, sealer: createRawSealer(recipients), topics })
   const app = createApp(
     {
       identity: createIdentity(identityKey.key),
@@ -100,7 +100,8 @@ async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext
     ready: publisher.ready,
     async stop() {
       watching.stop()
-      const inTime = setTimeout(giveUp, stopGraceMs)
+      // Those who wait for Kafka longer than this are told to call again.
+      const inTime = setTimeout(publisher.giveUp, stopGraceMs)
       await drain()
       clearTimeout(inTime)
       await publisher.stop()

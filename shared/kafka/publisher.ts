@@ -26,10 +26,12 @@ export class PublishError extends Error {
 
 export type Publisher = {
   /** Resolves once all in-sync replicas have the record. Rejects with PublishError, at the latest at `until` (ms since 1970). */
-  publish: (record: RawRecord, until: number, signal?: AbortSignal) => Promise<Published>
+  publish: (record: RawRecord, until: number) => Promise<Published>
   ready: () => boolean
   /** Bytes waiting or under way. */
   queuedBytes: () => number
+  /** Rejects all that waits, at once. What is under way may be stored all the same. */
+  giveUp: () => void
   /** Takes no more, finishes what is queued (each within its deadline), disconnects. */
   stop: () => Promise<void>
 }
@@ -152,7 +154,7 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
   void leaders.refresh()
 
   return {
-    publish(record, until, signal) {
+    publish(record, until) {
       if (stopping) return Promise.reject(new PublishError('stopping'))
       const bytes = sizeOf(record)
       if (queuedBytes + bytes > maxQueuedBytes) return Promise.reject(new PublishError('queue-full'))
@@ -170,12 +172,14 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
           } else resolve(result)
         }
         live.add(entry)
-        signal?.addEventListener('abort', () => settle(new PublishError('aborted')), { once: true })
         route(entry)
       })
     },
     ready: () => leaders.known() && !stopping,
     queuedBytes: () => queuedBytes,
+    giveUp() {
+      for (const entry of live) entry.settle(new PublishError('aborted'))
+    },
     async stop() {
       stopping = true
       while (live.size > 0) await sleep(sweepMs)

@@ -53,7 +53,7 @@ export function accountsFile(overrides: Partial<AccountsFile> = {}): AccountsFil
 export type Settings = {
   accounts?: AccountsFile
   /** Kafka's edge: resolve to acknowledge, reject with PublishError. */
-  publish?: (record: RawRecord, until: number, signal?: AbortSignal) => Promise<Published>
+  publish?: (record: RawRecord, until: number) => Promise<Published>
   limits?: Partial<ServerLimits>
   maxInFlightBytes?: number
   ratePerClient?: number
@@ -86,10 +86,10 @@ export async function startGateway(settings: Settings = {}) {
   const metrics = createMetrics(registry, intake.inFlightBytes)
   const isTrustedProxy = createAddressList('TRUSTED_PROXIES', trustedProxies)
   const isAllowed = createAddressList('ALLOWED_ADDRESSES', allowedAddresses)
-  const { keep, giveUp } = createKeep({
+  const keep = createKeep({
     publisher: {
-      async publish(record, until, signal) {
-        const answer = await publish(record, until, signal)
+      async publish(record, until) {
+        const answer = await publish(record, until)
         published.push(record)
         return answer
       },
@@ -139,7 +139,6 @@ export async function startGateway(settings: Settings = {}) {
     registry,
     intake,
     identity,
-    giveUp,
     drain,
     replaceAccounts: app.replaceAccounts,
     opener: createRawOpener(ring(sealing.privateKey)),

@@ -79,13 +79,12 @@ t.test('no Kafka: not ready, and every caller is told by its deadline', async (t
   t.equal(publisher.queuedBytes(), 0, 'nothing is kept of it')
 })
 
-t.test('past the byte limit callers are refused at once, and a caller may give up', async (t) => {
+t.test('past the byte limit callers are refused at once, and all that wait may be given up', async (t) => {
   const nowhere = createKafka(readEnv(kafkaEnv, { KAFKA_BROKERS: '127.0.0.1:1' }), 'nowhere', log)
   const publisher = publisherOf(t, ['any'], { kafka: nowhere, maxQueuedBytes: 10_000 })
-  const gone = new AbortController()
-  const first = publisher.publish(recordFor('any', 1, 8_000), soon(), gone.signal)
+  const first = publisher.publish(recordFor('any', 1, 8_000), soon())
   await t.rejects(publisher.publish(recordFor('any', 2, 8_000), soon()), new PublishError('queue-full'))
-  gone.abort()
+  publisher.giveUp()
   await t.rejects(first, new PublishError('aborted'))
   t.equal(publisher.queuedBytes(), 0)
 })

@@ -93,8 +93,8 @@ export const mutations: Mutation[] = [
   {
     name: 'acknowledged before the broker',
     file: 'services/gateway/keep.ts',
-    find: 'await publisher.publish(record, receivedAt + deadlineMs, abort.signal)',
-    replace: 'publisher.publish(record, receivedAt + deadlineMs, abort.signal).catch(() => {})',
+    find: 'await publisher.publish(record, receivedAt + deadlineMs)',
+    replace: 'publisher.publish(record, receivedAt + deadlineMs).catch(() => {})',
     faults: ['kill/gateway/failpoints', 'broker/isr-below-minimum'],
     failpoints: ['publisher.sending', 'publisher.sent'],
     repeat: 2,
