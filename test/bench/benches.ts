@@ -1,4 +1,5 @@
 import type { Bench } from './bench.ts'
+import { claims } from './claims.ts'
 
 /** In the order of the report. */
-export const benches: Bench[] = []
+export const benches: Bench[] = [claims]

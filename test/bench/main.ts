@@ -1,7 +1,5 @@
 /** `npm run bench`: how fast and how dear, each figure beside its ceiling. A Kafka and a Redis of its own, on empty data. */
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { localDir, projectRoot, startStack } from '../../deploy/local/start-stack.ts'
@@ -11,6 +9,7 @@ import { createProgress } from '../../services/operator/progress.ts'
 import { describeError } from '../../shared/runtime/log.ts'
 import type { Bench, World } from './bench.ts'
 import { benches } from './benches.ts'
+import { commit, machine } from './machine.ts'
 import { figureLines, page, type RunReport, results } from './report.ts'
 
 type Options = { only?: string; seconds: number; repeat: number; records: number; json: boolean; list: boolean; results: boolean }
@@ -97,17 +96,5 @@ function readReport(): RunReport {
     return JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8')) as RunReport
   } catch {
     throw new Error('There is no report of a full run yet: npm run bench, without --only, makes one.')
-  }
-}
-
-const machine = () =>
-  `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.version}`
-
-function commit(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: projectRoot, encoding: 'utf8' }).trim()
-  try {
-    return `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain') ? ' with changes' : ''}`
-  } catch {
-    return 'unknown'
   }
 }

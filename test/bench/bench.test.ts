@@ -1,0 +1,28 @@
+/** Each benchmark does what it measures, in miniature. How fast is nobody's business here. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { testStack } from '../support/topic-set.ts'
+import { benches } from './benches.ts'
+
+for (const { name, run } of benches) {
+  t.test(`${name}: figures, each with as many values as its ceiling`, async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'bench-'))
+    t.teardown(() => rmSync(dir, { recursive: true, force: true }))
+    const { figures, plots = [] } = await run({
+      ...{ ...testStack(), dir, seconds: 0.3, repeat: 1, records: 2_000, say: () => {} },
+      progress: () => ({ advance: () => {}, end: () => {} }),
+      teardown: (handler) => t.teardown(handler),
+    })
+    t.ok(figures.length > 0)
+    t.equal(new Set(figures.map((figure) => figure.name)).size, figures.length, 'names are unique')
+    for (const { name: figure, values, ceiling, cpuUs = [] } of figures) {
+      t.ok(values.length > 0, figure)
+      t.equal((ceiling?.values ?? values).length, values.length, figure)
+      for (const value of [...values, ...(ceiling?.values ?? []), ...cpuUs])
+        t.ok(value > 0 && value < Infinity, `${figure}: ${value}`)
+    }
+    for (const { title, x, series } of plots) for (const { y } of series) t.equal(y.length, x.values.length, title)
+  })
+}
