@@ -4,6 +4,7 @@ import { type ClaimRequest, createClaims } from '../../services/deduplicator/cla
 import type { RedisClient } from '../../services/deduplicator/redis.ts'
 import { asTheStage, batchRecords, life, newIds, newPerBatch, nextBatch, type Place, partitions } from './claims-load.ts'
 import { claimKey } from './known-claims.ts'
+import { redisCpuUs } from './own-redis.ts'
 import { answerParent } from './worker.ts'
 
 /** `how`: through the claims path, or the bare script. `known`: claims of each partition that are there under this prefix. */
@@ -51,13 +52,13 @@ async function openSide({ redisUrl, prefix, known, how }: Side) {
   return async function measure(count: number): Promise<ClaimsCost> {
     const rounds = Array.from({ length: count }, () => places.map((place, partition) => nextBatch(partition, place, known)))
     const packed = how === 'raw' ? await pack(prefix, rounds) : []
-    const redisBefore = await cpuOf(redis)
+    const redisBefore = await redisCpuUs(redis)
     const clientBefore = process.cpuUsage()
     const begun = performance.now()
     const countNew = how === 'raw' ? await claimBare(packed) : await claimAll(rounds)
     const ms = performance.now() - begun
     const { user, system } = process.cpuUsage(clientBefore)
-    const redisUs = (await cpuOf(redis)) - redisBefore
+    const redisUs = (await redisCpuUs(redis)) - redisBefore
     const batches = count * partitions
     if (countNew() !== batches * newPerBatch) throw new Error(`${countNew()} of ${batches * newPerBatch} claims were new`)
     // As many claims are known at the next measurement as at this.
@@ -104,10 +105,3 @@ async function pack(prefix: string, rounds: ClaimRequest[][]): Promise<Packed[][
 /** The first letter of each verdict of claim.lua. */
 const kindsIn = (verdicts: Buffer) =>
   Array.from({ length: verdicts.length / 8 }, (_, index) => String.fromCharCode(verdicts[index * 8] as number))
-
-/** Microseconds of CPU that Redis has taken, all its threads. */
-async function cpuOf(redis: Redis): Promise<number> {
-  const info = await redis.info('cpu')
-  const seconds = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1])
-  return (seconds('used_cpu_sys') + seconds('used_cpu_user')) * 1e6
-}

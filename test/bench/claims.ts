@@ -1,10 +1,6 @@
 /** What claims cost: beside the bare script, with many known, and in memory. */
-import { rmSync } from 'node:fs'
 import { freemem } from 'node:os'
-import { join } from 'node:path'
-import { Redis } from 'ioredis'
-import { freePort } from '../../deploy/local/free-ports.ts'
-import { startRedis } from '../../deploy/local/redis.ts'
+import type { Redis } from 'ioredis'
 import {
   atMost,
   type Bench,
@@ -19,6 +15,7 @@ import {
 import { partitions } from './claims-load.ts'
 import type { ClaimsCost, ClaimsInput, Side } from './claims-worker.ts'
 import { createKnown } from './known-claims.ts'
+import { infoNumber, type OwnRedis, startOwnRedis } from './own-redis.ts'
 import { inWorker } from './worker.ts'
 
 /** Claims known before the measurement; those beyond 50 times the records are left out of a small run. */
@@ -34,28 +31,11 @@ export const claims: Bench = {
   about:
     "the deduplicator's claims in Redis, in batches of 500, as its two slots send them: beside the bare script, with many known, in memory",
   async run(world): Promise<Measured> {
-    const [small, grown] = [await startOwnRedis(world, 'small'), await startOwnRedis(world, 'grown')]
+    const [small, grown] = [await startOwnRedis(world, 'redis-small'), await startOwnRedis(world, 'redis-grown')]
     const rate = await measureRate(world, small)
     const cost = await measureCost(world, small, grown)
     return { figures: [rate, ...cost.figures], plots: cost.plots ?? [] }
   },
-}
-
-type OwnRedis = { url: string; client: Redis }
-
-/** With the settings of every stack, but never rewriting its file: what falls into one measurement and not into the next tells nothing. */
-async function startOwnRedis(world: World, name: string): Promise<OwnRedis> {
-  const dir = join(world.dir, `redis-${name}`)
-  const settings = { 'auto-aof-rewrite-percentage': '0' }
-  rmSync(dir, { recursive: true, force: true })
-  const redis = await startRedis({ dataDir: join(dir, 'data'), logDir: dir, port: await freePort(), log: world.say, settings })
-  const client = new Redis(redis.redisUrl)
-  world.teardown(async () => {
-    client.disconnect()
-    await redis.stop()
-    rmSync(join(dir, 'data'), { recursive: true, force: true })
-  })
-  return { url: redis.redisUrl, client }
 }
 
 const knownEach = (size: number) => Math.ceil(size / partitions)
@@ -136,14 +116,14 @@ function costFigure(of: 'cpu' | 'elapsed', size: number, runs: [ClaimsCost, Clai
 
 /** Of the tables of keys and of expiry times a claim has its part: they double, so that this is least when they are full. */
 async function weigh(client: Redis, size: number): Promise<Figure> {
-  const found = await client.info('memory')
-  const bytes = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(found)?.[1])
-  const used = bytes('used_memory') - bytes('used_memory_startup') - bytes('mem_aof_buffer') - bytes('mem_clients_normal')
+  const besides = ['used_memory_startup', 'mem_aof_buffer', 'mem_clients_normal']
+  const [used, ...rest] = (await infoNumber(client, 'memory', 'used_memory', ...besides)) as [number, ...number[]]
+  const bytes = used - rest.reduce((sum, part) => sum + part, 0)
   return {
     name: 'claims/memory',
     what: `Redis memory per claim, ${size} known: used_memory less that of an empty server and the buffers of clients and of the append-only file`,
     unit: 'bytes',
-    values: [used / (knownEach(size) * partitions)],
+    values: [bytes / (knownEach(size) * partitions)],
     goals: [atMost(150)],
     note: 'A claim is a key (partition, epoch 4, event id 16) with a value of 20 bytes (holder 6, last seen 6, content hash 8) and an expiry: 20 + 20 bytes that say something; the rest is key prefix, string and object headers, an entry in the table of keys and one in that of expiry times, and their slots. Below 80 is the moonshot; 32 bytes are what must be held: id, holder, last seen, half a hash.',
   }
