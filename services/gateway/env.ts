@@ -18,6 +18,13 @@ export const gatewayEnv = {
     default: 8080,
     description: 'Port that takes notifications; 0 takes a free one and logs it.',
   },
+  GATEWAY_PROCESSES: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 64,
+    default: 1,
+    description: 'Processes behind the port, one a core; limits of connections, bytes and rates hold in each of them.',
+  },
   ACCOUNTS_FILE: {
     type: 'string',
     minLength: 1,

@@ -1,4 +1,5 @@
 /** The gateway process: takes signed notifications over HTTP, keeps them in Kafka, answers. */
+import cluster from 'node:cluster'
 import { topicNames } from '../../shared/contracts/topics.ts'
 import { createKafka } from '../../shared/kafka/client.ts'
 import { createPublisher } from '../../shared/kafka/publisher.ts'
@@ -13,6 +14,7 @@ import { type GatewayEnv, gatewayEnv } from './env.ts'
 import { createIntake } from './intake.ts'
 import { createKeep } from './keep.ts'
 import { createMetrics } from './metrics.ts'
+import { reportToFirst, startProcesses } from './processes.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { createAddressList, createRateLimit, senderAddress } from './senders.ts'
 import { createGatewayServer } from './server.ts'
@@ -109,4 +111,11 @@ async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext
   }
 }
 
-await runService('gateway', () => readEnv(gatewayEnv), start)
+await runService(
+  'gateway',
+  () => readEnv(gatewayEnv),
+  async (env, context) => {
+    if (cluster.isWorker) return reportToFirst(await start(env, context))
+    return env.GATEWAY_PROCESSES > 1 ? startProcesses(env.GATEWAY_PROCESSES, context) : start(env, context)
+  },
+)

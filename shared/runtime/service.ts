@@ -5,7 +5,12 @@ import { collectDefaultMetrics, type Registry, register } from 'prom-client'
 import { createLog, describeError, type Log } from './log.ts'
 
 /** What a running service hands back: how to stop it in order, and whether it is ready for work. */
-export type Running = { stop: () => Promise<void>; ready: () => boolean }
+export type Running = {
+  stop: () => Promise<void>
+  ready: () => boolean
+  /** What /metrics shows, where it is not this process's own registry. */
+  metrics?: () => Promise<string>
+}
 export type ServiceContext = {
   log: Log
   /** What /metrics shows. */
@@ -36,7 +41,7 @@ export async function runService<E extends ProbeEnv>(
   const log = createLog(name, env.LOG_LEVEL)
   let running: Running | undefined
   let failure: Error | undefined
-  const probes = serveProbes(env, () => running?.ready() ?? false)
+  const probes = serveProbes(env, () => running)
 
   const closer = closeWithGrace({ delay: graceMs, logger: false }, async ({ err, signal }) => {
     failure ??= err
@@ -60,13 +65,14 @@ export async function runService<E extends ProbeEnv>(
   }
 }
 
-function serveProbes(env: ProbeEnv, ready: () => boolean) {
+function serveProbes(env: ProbeEnv, running: () => Running | undefined) {
   collectDefaultMetrics()
+  const ready = () => running()?.ready() ?? false
   const server = createServer(async (request, response) => {
     if (request.url === '/livez') return void response.end('ok\n')
     if (request.url === '/readyz') return void response.writeHead(ready() ? 200 : 503).end(ready() ? 'ready\n' : 'not ready\n')
     if (request.url === '/metrics')
-      return void response.setHeader('content-type', register.contentType).end(await register.metrics())
+      return void response.setHeader('content-type', register.contentType).end(await (running()?.metrics ?? metricsOfThis)())
     response.writeHead(404).end('Not here. Try /livez, /readyz, /metrics\n')
   })
   server.on('error', (error) => {
@@ -76,3 +82,5 @@ function serveProbes(env: ProbeEnv, ready: () => boolean) {
   server.listen(env.PROBE_PORT, env.PROBE_HOST)
   return { close: () => server.close(), port: () => (server.address() as AddressInfo).port }
 }
+
+const metricsOfThis = () => register.metrics()

@@ -5,7 +5,9 @@ import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { freePort } from '../../deploy/local/free-ports.ts'
 import { writeTestKeys } from '../fixtures/keys.ts'
+import { waitFor } from '../support/wait-for.ts'
 import { accountsFile, alipayPlusPath, alipayPlusRequest, bluePayRequest, send, verdictOf } from './gateway-under-test.ts'
 import { answerVerifies, keyPair } from './signing.ts'
 
@@ -46,7 +48,7 @@ function run(env: Record<string, string>) {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
-  return { child, exited, line, output: () => output }
+  return { child, exited, line, output: () => output, probePort: env.PROBE_PORT }
 }
 
 t.test('without configuration: one message with everything that is missing, and exit 1', async (t) => {
@@ -86,10 +88,7 @@ t.test('what it cannot start with is one clear reason, and exit 1', async (t) =>
 })
 
 t.test('Kafka away: alive, not ready, and each provider is told to call again in its time; SIGTERM ends it', async (t) => {
-  const probe = createServer()
-  await once(probe.listen(0, '127.0.0.1'), 'listening')
-  const { port: probePort } = probe.address() as AddressInfo
-  await new Promise((resolve) => probe.close(resolve))
+  const probePort = await freePort()
   const gateway = run({ ...environment(t.testdir()), PROBE_PORT: String(probePort) })
   t.teardown(() => gateway.child.kill('SIGKILL'))
   const { url } = (await gateway.line('listening')) as { url: string }
@@ -130,3 +129,57 @@ t.test(
     t.equal(await gateway.exited, 0)
   },
 )
+
+t.test(
+  'several processes behind one port: each answers, one that dies is replaced, metrics are summed, SIGTERM ends all',
+  async (t) => {
+    const gateway = run({ ...environment(t.testdir()), GATEWAY_PROCESSES: '2', PROBE_PORT: String(await freePort()) })
+    t.teardown(() => gateway.child.kill('SIGKILL'))
+    await gateway.line('processes-started')
+    const lines = () =>
+      gateway
+        .output()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const { url } = (await gateway.line('listening')) as { url: string }
+    const pids = () =>
+      lines().flatMap(({ event, pid }) => (event === 'started' && pid !== gateway.child.pid ? [Number(pid)] : []))
+    await waitFor('both to have started', () => pids().length === 2)
+    const listening = () => lines().filter(({ event }) => event === 'listening').length
+    t.equal(listening(), 2)
+
+    const answers = await Promise.all(Array.from({ length: 6 }, () => send({ url }, bluePayRequest())))
+    t.same([...new Set(answers.map(verdictOf))], ['503'], 'Kafka is away')
+    const metrics = async () => (await fetch(`http://127.0.0.1:${gateway.probePort}/metrics`)).text()
+    t.match(await metrics(), /gateway_requests_total\{provider="bluepay",result="unavailable"\} 6/)
+
+    process.kill(pids()[0] as number, 'SIGKILL')
+    await gateway.line('process-ended')
+    await waitFor('a new one', () => listening() === 3)
+    t.equal(verdictOf(await send({ url }, alipayPlusRequest())), 'U UNKNOWN_EXCEPTION')
+    gateway.child.kill('SIGTERM')
+    t.equal(await gateway.exited, 0)
+    const alive = pids().filter(isAlive)
+    t.same(alive, [], 'none is left')
+  },
+)
+
+t.test('one of several processes that cannot start ends them all with its reason', async (t) => {
+  const taken = createServer()
+  await once(taken.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => taken.close())
+  const { port } = taken.address() as AddressInfo
+  const { exited, output } = run({ ...environment(t.testdir()), GATEWAY_PROCESSES: '2', GATEWAY_PORT: String(port) })
+  t.equal(await exited, 1)
+  t.match(output(), /GATEWAY_PORT \d+ on 127\.0\.0\.1 is in use/)
+  t.match(output(), /A gateway process \(pid \d+\) ended with exit code 1/)
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
