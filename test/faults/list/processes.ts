@@ -18,7 +18,7 @@ import type { Line, Member } from '../scene/fleet.ts'
 const sessionMs = 6_000
 /** `design.md` asks for the session time-out and two seconds; a process of the gateway has no session. */
 const killTargetMs = sessionMs + 2_000
-const neverMs = 45_000
+const neverMs = 120_000
 
 /** How many passes before it acts. Few places are passed only once or twice by a process. */
 const rare = new Set<Failpoint>(['registry.read', 'slot.opening', 'slot.fenced', 'slot.opened'])
