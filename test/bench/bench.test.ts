@@ -6,8 +6,13 @@ import t from 'tap'
 import { testStack } from '../support/topic-set.ts'
 import { benches } from './benches.ts'
 
+/** Most of the time goes into starting processes one after the other: two benchmarks at a time. */
+t.jobs = 2
+/** Services log whole milliseconds: a step may take none, and the rest beside it even less. */
+const mayBeNone = /\/(step|waits)$/
+
 for (const { name, run } of benches) {
-  t.test(`${name}: figures, each with as many values as its ceiling`, async (t) => {
+  t.test(`${name}: figures, each with as many values as its ceiling`, { buffered: true }, async (t) => {
     const dir = mkdtempSync(join(tmpdir(), 'bench-'))
     t.teardown(() => rmSync(dir, { recursive: true, force: true }))
     const { figures, plots = [] } = await run({
@@ -21,7 +26,7 @@ for (const { name, run } of benches) {
       t.ok(values.length > 0, figure)
       t.equal((ceiling?.values ?? values).length, values.length, figure)
       for (const value of [...values, ...(ceiling?.values ?? []), ...cpuUs])
-        t.ok(value > 0 && value < Infinity, `${figure}: ${value}`)
+        t.ok((value > 0 || mayBeNone.test(figure)) && Number.isFinite(value), `${figure}: ${value}`)
     }
     for (const { title, x, series } of plots) for (const { y } of series) t.equal(y.length, x.values.length, title)
   })

@@ -13,6 +13,9 @@ export function cpuUs(pid: number): number {
   return ((Number(fields[11]) + Number(fields[12])) / ticks) * 1e6
 }
 
+/** Whether the process has been stopped (SIGSTOP). */
+export const isStopped = (pid: number): boolean => /^.*\) T /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+
 /** Resident memory in MiB: what a container's limit counts. */
 export function residentMib(pid: number): number {
   const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []

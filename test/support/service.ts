@@ -30,15 +30,20 @@ export type ServiceUnderTest = {
 let started = 0
 
 /**
- * Starts `services/<name>/main.ts` as a process of its own, with no environment but the given one. It is stopped at the end of the test
- * if it still runs; its log stays in `.local/test/logs`.
+ * Starts `services/<name>/main.ts` (or `script`, if it is no service) as a process of its own, with no environment but the given one. It is
+ * stopped at the end of the test if it still runs; its log stays in `.local/test/logs`.
  */
-export async function startService(t: Teardown, name: string, env: Record<string, string>): Promise<ServiceUnderTest> {
+export async function startService(
+  t: Teardown,
+  name: string,
+  env: Record<string, string>,
+  script = mainOf(name),
+): Promise<ServiceUnderTest> {
   const probePort = await freePort()
   const owned = await startOwned({
     name,
     command: nodeBinary,
-    args: [mainOf(name)],
+    args: [script],
     env: { PATH: process.env.PATH, PROBE_PORT: String(probePort), ...env },
     logFile: join(projectRoot, '.local/test/logs', `${process.pid}-${++started}-${name}.log`),
   })
