@@ -36,8 +36,8 @@ t.test('the parts of the way add up to the whole', async (t) => {
     batches: { normalizer: [batch], deduplicator: [batch], 'merchant-sync': [batch] },
   }
   const figures = journeyFigures('rate', [measured], { p50: [], p99: [] })
-  const valueOf = (name: string) => figures.find((figure) => figure.name === `rate/${name}`)?.values[0] as number
-  t.equal(valueOf('p50'), 60)
-  t.equal(valueOf('raw') + valueOf('normalized') + valueOf('event') + valueOf('sync'), 60)
-  t.equal(valueOf('normalized/step') + valueOf('normalized/transaction') + valueOf('normalized/waits'), valueOf('normalized'))
+  const figure = (name: string) => figures.find(({ name: named }) => named === `rate/${name}`)?.values[0] as number
+  t.equal(figure('p50'), 60)
+  t.equal(figure('raw') + figure('normalized') + figure('event') + figure('sync'), 60)
+  t.equal(figure('normalized/step') + figure('normalized/transaction') + figure('normalized/waits'), figure('normalized'))
 })
