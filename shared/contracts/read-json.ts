@@ -49,7 +49,8 @@ function findAmbiguity(text: string): Unreadable | undefined {
     } else if (token === ',') {
       nameIsNext = levels.at(-1) !== 'array'
     } else {
-      const string = JSON.parse(token) as string
+      // Without an escape it is what it says, and as well formed as the text.
+      const string = token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1)
       if (!string.isWellFormed()) return { reason: 'unreadable', detail: 'a string holds half of a surrogate pair' }
       const names = levels.at(-1)
       if (!nameIsNext || names === undefined || names === 'array') continue

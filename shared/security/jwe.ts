@@ -17,7 +17,7 @@ export type ProtectedHeader = {
 export const encodeHeader = (header: ProtectedHeader): string => Buffer.from(JSON.stringify(header)).toString('base64url')
 
 /** `header.encryptedKey.iv.ciphertext.tag`. `iv` must never meet another plaintext under the same key. */
-export function encrypt(header: string, encryptedKey: string, key: KeyObject | Buffer, iv: Buffer, plaintext: Buffer): Buffer {
+export function encrypt(header: string, encryptedKey: string, key: KeyObject, iv: Buffer, plaintext: Buffer): Buffer {
   const cipher = createCipheriv('aes-256-gcm', key, iv)
   cipher.setAAD(Buffer.from(header, 'ascii'))
   const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()])
@@ -51,7 +51,7 @@ export function parse(jwe: string): Parts | undefined {
 }
 
 /** The plaintext, or undefined when anything was altered. */
-export function decrypt(parts: Parts, key: KeyObject | Buffer): Buffer | undefined {
+export function decrypt(parts: Parts, key: KeyObject): Buffer | undefined {
   if (parts.iv.length !== ivBytes || parts.tag.length !== tagBytes) return undefined
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, parts.iv, { authTagLength: tagBytes })

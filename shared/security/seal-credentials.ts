@@ -2,7 +2,7 @@
  * Credentials and personal fields inside an event: JWE `dir` / `A256GCM` with a synthetic IV, so that the same input gives the same
  * bytes (P8). The context binds provider, account and event id: it does not open as another event's or account's.
  */
-import { createHmac, hkdfSync, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { encodeHeader, encrypt } from './jwe.ts'
 import { type KeyRing, keyAt } from './keys.ts'
 import { type Credentials, type CredentialsContext, contextOf } from './open-credentials.ts'
@@ -12,14 +12,14 @@ import { type Credentials, type CredentialsContext, contextOf } from './open-cre
  * (HKDF of the content key), so different input meets the same IV only by chance.
  */
 export function createCredentialSealer(ring: KeyRing) {
-  const ivKeys = new Map<string, Buffer>(ring.keys.map(({ kid, key }) => [kid, ivKey(key)]))
+  const ivKeys = new Map<string, KeyObject>(ring.keys.map(({ kid, key }) => [kid, ivKey(key)]))
   return {
     /** `at`: the raw record's timestamp (ms); it picks the key. */
     seal(context: CredentialsContext, at: number, credentials: Credentials): string {
       const { kid, key } = keyAt(ring, at)
       const header = encodeHeader({ alg: 'dir', enc: 'A256GCM', kid, ctx: contextOf(context) })
       const plaintext = Buffer.from(JSON.stringify(credentials))
-      const iv = createHmac('sha256', ivKeys.get(kid) as Buffer)
+      const iv = createHmac('sha256', ivKeys.get(kid) as KeyObject)
         .update(JSON.stringify([kid, header]))
         .update(plaintext)
         .digest()
@@ -30,4 +30,5 @@ export function createCredentialSealer(ring: KeyRing) {
 }
 export type CredentialSealer = ReturnType<typeof createCredentialSealer>
 
-const ivKey = (key: KeyObject) => Buffer.from(hkdfSync('sha256', key.export(), '', 'credentials synthetic iv', 32))
+const ivKey = (key: KeyObject) =>
+  createSecretKey(Buffer.from(hkdfSync('sha256', key.export(), '', 'credentials synthetic iv', 32)))

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import t from 'tap'
+import { Temporal } from 'temporal-polyfill'
 import { fromEpochMs, instantInZone, instantOf } from '../../shared/normalize/times.ts'
 
 t.test('a time with its zone is an instant, in every documented spelling', async (t) => {
@@ -48,4 +50,37 @@ t.test('no time, no zone: nothing was assumed', async (t) => {
 t.test('record timestamps are milliseconds', async (t) => {
   t.equal(fromEpochMs(Date.parse('2026-11-22T05:00:00.123Z')), '2026-11-22T05:00:00.123Z')
   t.equal(fromEpochMs(0), '1970-01-01T00:00:00.000Z')
+})
+
+t.test('the quick way reads a time as Temporal does', async (t) => {
+  const part = (least: number, most: number) => fc.integer({ min: least, max: most }).map((n) => String(n).padStart(2, '0'))
+  const text = fc
+    .tuple(
+      fc.tuple(fc.integer({ min: 1965, max: 3005 }), part(0, 13), part(0, 32)),
+      fc.tuple(part(0, 24), part(0, 60), part(0, 60)),
+      fc.option(fc.stringMatching(/^\d{0,10}$/), { nil: undefined }),
+      fc.oneof(
+        fc.constant('Z'),
+        fc.tuple(fc.constantFrom('+', '-'), part(0, 24), part(0, 60)).map(([sign, h, m]) => `${sign}${h}:${m}`),
+      ),
+    )
+    .map(
+      ([date, time, fraction, zone]) =>
+        `${date.join('-')}T${time.join(':')}${fraction === undefined ? '' : `.${fraction}`}${zone}`,
+    )
+  const byTemporal = (said: string) => {
+    try {
+      return Temporal.Instant.from(said).toString({ fractionalSecondDigits: 3 })
+    } catch {
+      return undefined
+    }
+  }
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(text, (said) => {
+        if (instantOf(said) !== byTemporal(said)) throw new Error(`${said}: ${instantOf(said)} instead of ${byTemporal(said)}`)
+      }),
+      { numRuns: 5_000 },
+    ),
+  )
 })
