@@ -40,7 +40,13 @@ export function startOwned({ name, command, args, logFile, env = process.env, cw
   const [program, ...programArgs] = canTieToParent()
     ? ['setpriv', '--pdeathsig', 'KILL', '--', command, ...args]
     : [command, ...args]
-  const child = spawn(program as string, programArgs, { detached: true, stdio: ['ignore', log, log], env, cwd })
+  const { NODE_COMPILE_CACHE } = process.env
+  const child = spawn(program as string, programArgs, {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: NODE_COMPILE_CACHE ? { ...env, NODE_COMPILE_CACHE } : env,
+    cwd,
+  })
   if (log !== 'inherit') closeSync(log)
   return new Promise((resolve, reject) => {
     child.once('error', reject)
