@@ -14,3 +14,10 @@ export function pointInTime(text: string): PointInTime {
     throw new InvalidArgumentError('A time is needed: 30m, 2h or 7d ago, 2026-01-31, or 2026-01-31T09:30:00Z.')
   return () => at
 }
+
+/** A length of time as the command line has it, in milliseconds. */
+export function duration(text: string): number {
+  const [, count, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? []
+  if (!count || !unit) throw new InvalidArgumentError('A duration is needed: 30m, 72h or 7d.')
+  return Number(count) * (unitMs[unit] as number)
+}

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addAccountCommand } from './account-command.ts'
+import { addCapacityCommand } from './capacity-command.ts'
 import type { Frame } from './command.ts'
 import { addDlqCommand } from './dlq-command.ts'
 import { addKeysCommand } from './keys-command.ts'
@@ -24,5 +25,6 @@ export function createProgram(frame: Frame): Command {
   addDlqCommand(program, frame)
   addReplayCommand(program, frame)
   addSimulateCommand(program, frame)
+  addCapacityCommand(program, frame)
   return program
 }

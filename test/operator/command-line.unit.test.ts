@@ -28,7 +28,7 @@ t.test('every command explains itself: a summary, --json, examples that begin wi
       ...['merchants export', 'merchants history', 'merchants enable', 'merchants disable', 'merchants remove'],
       ...['merchants match', 'merchants unmatched'],
       ...['keys make', 'keys list', 'keys rotate', 'account', 'dlq list', 'dlq show', 'dlq redrive'],
-      ...['replay plan', 'replay run', 'replay status', 'replay stop', 'replay remove', 'replay group', 'simulate'],
+      ...['replay plan', 'replay run', 'replay status', 'replay stop', 'replay remove', 'replay group', 'simulate', 'capacity'],
     ],
   )
   for (const words of commands()) {
