@@ -8,7 +8,7 @@ import { mainOf, nodeBinary } from './run-operator.ts'
 export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync', 'token-states'] as const
 export type ServiceName = (typeof serviceNames)[number]
 
-export type Pipeline = { stop: () => Promise<void> }
+export type Pipeline = { services: { name: ServiceName; pid: number }[]; stop: () => Promise<void> }
 
 const readyTimeoutMs = 60_000
 const stopGraceMs = 10_000
@@ -54,7 +54,7 @@ export async function startPipeline(options: {
       if (!stopping) onDeath(lastWords(service, `ended unexpectedly with ${signal ?? `exit code ${code}`}`))
     })
   }
-  return { stop }
+  return { services: running.map(({ name, pid }) => ({ name: name as ServiceName, pid })), stop }
 }
 
 async function untilServiceReady(service: OwnedProcess, probePort: number): Promise<void> {

@@ -79,7 +79,7 @@ function row(figure: Figure): string {
 }
 
 /** The same with plots, in one file that needs nothing else. */
-export function page(report: RunReport): string {
+export function page(report: RunReport, title = 'How fast, and how dear'): string {
   const require = createRequire(import.meta.url)
   const asset = (name: string) => readFileSync(require.resolve(`uplot/dist/${name}`), 'utf8')
   const plots = report.benches.flatMap(({ name, plots = [] }) =>
@@ -87,12 +87,12 @@ export function page(report: RunReport): string {
   )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>How fast, and how dear</title>
+<title>${title}</title>
 <style>${asset('uPlot.min.css')}
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
 table{border-collapse:collapse;width:100%;margin:1rem 0}td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}
 td.figure{font-family:ui-monospace,monospace;font-size:13px}.missed{color:#b00020}.reached{color:#0a6b2d}</style></head><body>
-<h1>How fast, and how dear</h1>
+<h1>${title}</h1>
 <p>${escapeHtml(report.machine)}; ${escapeHtml(report.startedAt)}; commit ${escapeHtml(report.commit)}; least / median / most of ${report.repeat}.</p>
 ${report.benches.map(htmlSection).join('\n')}
 <div id="plots"></div>

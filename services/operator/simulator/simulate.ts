@@ -1,7 +1,7 @@
 import { createDeliver } from './deliver.ts'
 import { dispatch } from './dispatch.ts'
 import { createHttpClient } from './http.ts'
-import { createLedger, type Ledger } from './ledger.ts'
+import { type Attempt, createLedger, type Ledger } from './ledger.ts'
 import type { Cast } from './notification.ts'
 import { type PlanOptions, planDeliveries } from './plan.ts'
 
@@ -14,6 +14,8 @@ export type SimulationOptions = PlanOptions & {
   /** Remember every change, for the plan file. */
   keepAll: boolean
   onProgress: (ended: number) => void
+  /** How long an answer took. */
+  onAnswer?: (durationMs: number) => void
   stop: AbortSignal
 }
 
@@ -24,10 +26,14 @@ const graceMs = 5_000
 
 /** Sends the plan to the target and counts what comes back. */
 export async function simulate(cast: Cast, options: SimulationOptions): Promise<Ledger> {
-  const { target, concurrency, compress, count, rate, stop, onProgress } = options
+  const { target, concurrency, compress, count, rate, stop, onProgress, onAnswer } = options
   const ledger = createLedger(options.keepAll)
   const client = createHttpClient(target, concurrency)
-  const deliver = createDeliver({ client, ledger, concurrency, compress, stop })
+  const record = (attempt: Attempt) => {
+    if (attempt.verdict) onAnswer?.(attempt.durationMs)
+    ledger.record(attempt)
+  }
+  const deliver = createDeliver({ client, ledger: { ...ledger, record }, concurrency, compress, stop })
   let ended = 0
   let hurry: NodeJS.Timeout | undefined
   stop.addEventListener('abort', () => {
