@@ -86,8 +86,8 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
   function route(entry: Entry): void {
     const partitions = leaders.of(entry.topic)
     if (!partitions) {
-      unrouted.push(entry)
-      void leaders.refresh().then(routeWaiting)
+      // Whoever comes first asks for all who come meanwhile.
+      if (unrouted.push(entry) === 1) void leaders.refresh().then(routeWaiting)
       return
     }
     if (entry.partition < 0) entry.partition = choosePartition(entry.key, partitions.length)
