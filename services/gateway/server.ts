@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { openAcceptors } from './acceptors.ts'
 import type { Suspects } from './suspects.ts'
 
 export type ServerLimits = {
@@ -50,7 +50,9 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
   const waiting = new Set<Socket>()
   const inHand = new Map<Socket, { request: IncomingMessage; response: ServerResponse; followed: boolean }>()
   const byAddress = new Map<string, number>()
+  const listening: Server[] = []
   let open = 0
+  let draining = false
 
   const server = createServer({
     headersTimeout: options.headersTimeoutMs,
@@ -130,7 +132,7 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
       waiting.delete(socket)
       if (!socket.destroyed) waiting.add(socket)
     })
-    if (!server.listening) response.shouldKeepAlive = false
+    if (draining) response.shouldKeepAlive = false
     handle(request, response)
   })
 
@@ -150,19 +152,20 @@ export function createGatewayServer(handle: RequestListener, options: Options) {
     server,
     /** Resolves to the port. Rejects with one sentence. */
     async listen(host: string, port: number): Promise<number> {
-      server.listen(port, host, acceptQueue)
       try {
-        await once(server, 'listening')
+        const opened = await openAcceptors(server, host, port, acceptQueue)
+        listening.push(...opened.servers)
+        return opened.port
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         const why = code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be opened (${code})`
         throw new Error(`GATEWAY_PORT ${port} on ${host} ${why}.`)
       }
-      return (server.address() as AddressInfo).port
     },
     /** Takes no more connections; resolves when all are closed. Who is still sending has a moment, who waits for us gets the answer. */
     async drain(): Promise<void> {
-      const closed = new Promise((resolve) => server.close(resolve))
+      draining = true
+      const closed = Promise.all(listening.map((each) => new Promise((resolve) => each.close(resolve))))
       for (const { response } of inHand.values()) response.shouldKeepAlive = false
       const hurry = setTimeout(() => waiting.forEach((socket) => void socket.destroy()), lastMomentMs)
       await closed
