@@ -72,17 +72,18 @@ function resultsPage(reports: RunReport[], mutations: MutationVerdict[]): string
     'Made by `npm run test:faults -- --results` from full runs (`npm run test:faults -- --seed <n>`), each checked offline with kcat as a second client.',
     '',
     `Machine: ${last.machine}; Apache Kafka 4.1.2, three nodes, replication 3, min ISR 2; Redis with a replica; kafkajs 2.2.4. Every service twice, the`,
-    `gateway once, ${last.rate} notifications a second with 30 % copies and 20 % late cancels; each fault ${last.repeat} times or more.`,
+    `gateway once, ${last.rate} notifications a second with 30 % copies and 20 % late cancels; each fault, and each failpoint, as often as the table says.`,
     '',
     '## Accounts',
     '',
-    '| seed | faults | attempts | acknowledged | raw | events | duplicates | dead letters | syncs | aborted, hidden | lost | doubled | invented | wrong |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...reports.map(({ seed, results, check: { figures, lost, doubled, invented, wrong } }) =>
+    '| seed | faults | times each | attempts | acknowledged | raw | events | duplicates | dead letters | syncs | aborted, hidden | lost | doubled | invented | wrong |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...reports.map(({ seed, repeat, results, check: { figures, lost, doubled, invented, wrong } }) =>
       row([
         ...[
           seed,
           `${results.filter(({ failure }) => !failure).length} of ${results.length}`,
+          repeat,
           figures.attempts,
           figures.acknowledged,
         ],
@@ -129,9 +130,11 @@ function faultRow(results: FaultResult[]): string {
   const times = all.length === 0 ? '' : [all[0] as number, middle, all.at(-1) as number].map(seconds).join(' / ')
   const missed = targetMs !== undefined && all.some((ms) => ms > targetMs) ? ' **missed**' : ''
   const sum = (of: 'delayed' | 'duplicates') => results.map((result) => result[of]).join(', ')
-  const proof = results
-    .map(({ proof, failure }) => proof ?? `FAILED: ${failure?.replace(/ \(log: [^)]*\)/, '')}`)
-    .at(-1) as string
+  // The longest run's, which says the most; a failure first.
+  const failed = results.find(({ failure }) => failure !== undefined)?.failure
+  const proof = failed
+    ? `FAILED: ${failed.replace(/ \(log: [^)]*\)/, '')}`
+    : results.reduce((longest, { proof = '' }) => (proof.length > longest.length ? proof : longest), '')
   return row([
     `\`${name}\``,
     about,
