@@ -69,7 +69,7 @@ function resultsPage(reports: RunReport[], mutations: MutationVerdict[]): string
   return `${[
     '# Faults survived',
     '',
-    'Made by `npm run test:faults -- --results` from full runs (`npm run test:faults -- --seed <n>`), each checked offline with kcat as a second client.',
+    'Made by `npm run test:faults -- --results` from runs of `npm run test:faults -- --seed <n>` (`--minutes` ends one early), each checked offline with kcat as a second client.',
     '',
     `Machine: ${last.machine}; Apache Kafka 4.1.2, three nodes, replication 3, min ISR 2; Redis with a replica; kafkajs 2.2.4. Every service twice, the`,
     `gateway once, ${last.rate} notifications a second with 30 % copies and 20 % late cancels; each fault, and each failpoint, as often as the table says.`,
