@@ -9,17 +9,10 @@ import { createIdentity } from '../../shared/security/identity.ts'
 import { loadIdentityKey, loadKeyRing, refuseDevelopmentKeys } from '../../shared/security/keys.ts'
 import { createRawSealer } from '../../shared/security/seal-raw.ts'
 import { loadAccounts } from './accounts.ts'
-import { createApp } from './app.ts'
 import { type GatewayEnv, gatewayEnv } from './env.ts'
-import { createIntake } from './intake.ts'
+import { createGateway } from './gateway.ts'
 import { createKeep } from './keep.ts'
-import { createMetrics } from './metrics.ts'
 import { reportToFirst, startProcesses } from './processes.ts'
-import { createRefusalLog } from './refusal-log.ts'
-import { createAddressList, createRateLimit, senderAddress } from './senders.ts'
-import { createGatewayServer } from './server.ts'
-import { createSignatureCheck } from './signature-check.ts'
-import { createSuspects } from './suspects.ts'
 import { watchAccounts } from './watch-accounts.ts'
 
 /** At a stop, requests in hand have this long for Kafka; less than a supervisor's usual 30 s, whatever a sender would wait. */
@@ -41,8 +34,6 @@ async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext
   const accounts = load()
   for (const reason of accounts.warnings) log.warn('accounts-warning', { reason })
 
-  const isTrustedProxy = createAddressList('TRUSTED_PROXIES', env.TRUSTED_PROXIES)
-  const isAllowed = createAddressList('ALLOWED_ADDRESSES', env.ALLOWED_ADDRESSES)
   const topics = topicNames(env.TOPIC_PREFIX)
   const publisher = createPublisher({
     kafka: createKafka(env, 'gateway', log),
@@ -51,47 +42,22 @@ async function start(env: GatewayEnv, { log, metrics: registry }: ServiceContext
     maxQueuedBytes: env.MAX_QUEUED_BYTES,
   })
 
-  const intake = createIntake({ maxInFlightBytes: env.MAX_IN_FLIGHT_BYTES })
-  const metrics = createMetrics(registry, intake.inFlightBytes)
   const keep = createKeep({ publisher, sealer: createRawSealer(recipients), topics })
-  const app = createApp(
-    {
-      identity: createIdentity(identityKey.key),
-      verifies: createSignatureCheck((bits) => metrics.signatureChecks.inc({ bits })),
-      intake,
-      keep,
-      admits: (address, forwardedFor) =>
-        env.ALLOWED_ADDRESSES === '' || isAllowed(senderAddress(address, forwardedFor, isTrustedProxy)),
-      withinRate: createRateLimit(env.RATE_LIMIT_PER_CLIENT),
-      metrics,
-      logRefusal: createRefusalLog(log),
-      log,
-      deadlinesMs: { alipayplus: env.ALIPAYPLUS_DEADLINE_MS, bluepay: env.BLUEPAY_DEADLINE_MS },
-      freshnessMs: env.FRESHNESS_HOURS * 60 * 60 * 1000,
-    },
+  const { metrics, replaceAccounts, listen, drain } = createGateway(env, {
     accounts,
-  )
-  const { listen, drain } = createGatewayServer(app.handle, {
-    headersTimeoutMs: env.HEADERS_TIMEOUT_MS,
-    requestTimeoutMs: env.REQUEST_TIMEOUT_MS,
-    keepAliveTimeoutMs: env.KEEP_ALIVE_TIMEOUT_MS,
-    maxConnections: env.MAX_CONNECTIONS,
-    maxConnectionsPerAddress: env.MAX_CONNECTIONS_PER_ADDRESS,
-    isTrustedProxy,
-    suspects: createSuspects(),
-    onCut: (reason) => metrics.connectionsCut.inc({ reason }),
-    onConnections: (open) => metrics.connections.set(open),
+    identity: createIdentity(identityKey.key),
+    keep,
+    registry,
+    log,
   })
-
-  const port = await listen(env.GATEWAY_HOST, env.GATEWAY_PORT)
-  log.info('listening', { port, url: `http://${env.GATEWAY_HOST}:${port}` })
+  await listen()
   // The frame of every service takes SIGHUP for a stop; here it means: read the accounts again.
   process.removeAllListeners('SIGHUP')
   const watching = watchAccounts({
     current: accounts,
     load,
     onAccounts: (changed) => {
-      app.replaceAccounts(changed)
+      replaceAccounts(changed)
       metrics.accountsReloads.inc({ result: 'accepted' })
     },
     onRefused: () => metrics.accountsReloads.inc({ result: 'refused' }),

@@ -7,9 +7,9 @@ import { StopRequested, untilStopped } from '../../deploy/local/until-stopped.ts
 import { positiveInteger } from '../../services/operator/command.ts'
 import { createProgress } from '../../services/operator/progress.ts'
 import { describeError } from '../../shared/runtime/log.ts'
+import { commit, machine } from '../support/machine.ts'
 import type { Bench, World } from './bench.ts'
 import { benches } from './benches.ts'
-import { commit, machine } from './machine.ts'
 import { figureLines, page, type RunReport, results } from './report.ts'
 
 type Options = { only?: string; seconds: number; repeat: number; records: number; json: boolean; list: boolean; results: boolean }

@@ -1,5 +1,6 @@
 /** The sender of a soak: the simulator at a steady rate, which says in between how long answers took. Ends when its parent does, not by Ctrl-C. */
 import { join } from 'node:path'
+import type { Summary } from '../../services/operator/simulator/ledger.ts'
 import { castOf } from '../../services/operator/simulator/notification.ts'
 import { describeChange, writePlanFile } from '../../services/operator/simulator/plan-file.ts'
 import { loadSenders } from '../../services/operator/simulator/senders.ts'
@@ -13,14 +14,7 @@ export type LoadInput = { gatewayUrl: string; keysDir: string; rate: number; dup
 export type LoadOrder = { start: LoadInput } | 'look' | 'stop'
 /** Acknowledgements in milliseconds since the last look; null where there were none. */
 export type LoadLook = { sent: number; p50: number | null; p99: number | null }
-export type LoadEnd = {
-  sent: number
-  acknowledged: number
-  distinct: number
-  lost: number
-  wrongAnswers: number
-  trouble: string[]
-}
+export type LoadEnd = Pick<Summary, 'sent' | 'acknowledged' | 'distinct' | 'lost' | 'wrongAnswers'> & { trouble: string[] }
 export type LoadSays = { look: LoadLook } | { end: LoadEnd }
 
 const stop = new AbortController()

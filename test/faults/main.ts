@@ -1,7 +1,6 @@
 /** `npm run test:faults`: everything that can go wrong, on three brokers, under load; then the accounts of what became of each notification. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { ensureProgram } from '../../deploy/local/installed-program.ts'
@@ -9,6 +8,7 @@ import { localDir } from '../../deploy/local/start-stack.ts'
 import { StopRequested, untilStopped } from '../../deploy/local/until-stopped.ts'
 import { positiveInteger, positiveNumber } from '../../services/operator/command.ts'
 import { describeError } from '../../shared/runtime/log.ts'
+import { machine } from '../support/machine.ts'
 import { checkRun } from './checker/check-run.ts'
 import { chooseFaults, faults } from './faults.ts'
 import { openScene } from './open-scene.ts'
@@ -84,7 +84,7 @@ async function run(): Promise<number> {
     const report: RunReport = {
       ...{ seed, rate, repeat, startedAt, endedAt: Date.now(), results, check },
       seen: seenIn(scene.fleet.lines.map(({ event }) => event)),
-      machine: `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux, Node ${process.version}`,
+      machine: machine(),
     }
     mkdirSync(dir, { recursive: true })
     if (!only && !failpoints) writeFileSync(join(dir, `seed-${seed}.json`), JSON.stringify(report))

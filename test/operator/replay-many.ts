@@ -2,12 +2,12 @@
  * Replays many raw records to a side topic by command and compares it with the public topic byte for byte: `npm run replay:many`, with a
  * number of records if not 100,000. Kafka and Redis of its own, the real services; Redis forgets everything on the way. Exit 1 at any difference.
  */
-import { availableParallelism, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot, startStack } from '../../deploy/local/start-stack.ts'
 import { StopRequested, untilStopped } from '../../deploy/local/until-stopped.ts'
 import { type Provider, providers } from '../../shared/contracts/topics.ts'
 import { describeError } from '../../shared/runtime/log.ts'
+import { machine } from '../support/machine.ts'
 import { operator, type Run } from './operator-under-test.ts'
 import { type Accepted, bytesByPartition, notification, type Scene, startScene } from './replay-scene.ts'
 
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   process.env.KAFKA_BROKERS = stack.brokers
   process.env.REDIS_URL = stack.redisUrl
   const scene = await startScene({ teardown: (handler) => void teardowns.push(handler) }, { partitions: 12 })
-  say(`${cpus()[0]?.model}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`)
+  say(machine())
   await makePast(scene)
 
   const replay = async (what: string, ...args: string[]) => {
