@@ -9,7 +9,7 @@ import t from 'tap'
 import { testStack } from '../support/topic-set.ts'
 import { benches } from './benches.ts'
 
-const tested = new Set(['gateway-cpu', 'publisher', 'drain', 'claims'])
+const tested = new Set(['gateway-cpu', 'publisher', 'drain', 'fan-out', 'claims'])
 /** Most of the time goes into starting processes one after the other: two benchmarks at a time. */
 t.jobs = 2
 /** Services log whole milliseconds: a step may take none, and the rest beside it even less. */

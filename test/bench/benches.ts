@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts'
 import { claims } from './claims.ts'
 import { drain } from './drain.ts'
 import { endToEnd } from './end-to-end.ts'
+import { fanOut } from './fan-out.ts'
 import { gatewayBench } from './gateway.ts'
 import { gatewayCpu } from './gateway-cpu.ts'
 import { gatewayDown } from './gateway-down.ts'
@@ -19,6 +20,7 @@ export const benches: Bench[] = [
   latency,
   stages,
   drain,
+  fanOut,
   claims,
   endToEnd,
   rebuild,
