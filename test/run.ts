@@ -10,7 +10,7 @@ import { startOwned } from '../deploy/local/owned-process.ts'
 import { projectRoot, startStack } from '../deploy/local/start-stack.ts'
 import { StopRequested, untilStopped } from '../deploy/local/until-stopped.ts'
 import { describeError } from '../shared/runtime/log.ts'
-import { type TapTotals, tapFileResults, tapTotals, totalsLine } from './support/tap-results.ts'
+import { type TapTotals, tapFailures, tapFileResults, tapTotals, totalsLine } from './support/tap-results.ts'
 
 const jobs = 2
 const fileTimeoutSeconds = 400
@@ -96,8 +96,10 @@ function judge(files: string[], exit: number | string | null): TapTotals {
 function createProgress(count: number): () => void {
   let shown = 0
   return () => {
-    for (const { file, ok, ms } of tapFileResults(readResults()).slice(shown)) {
+    const text = readResults()
+    for (const { file, ok, ms } of tapFileResults(text).slice(shown)) {
       say(`${ok ? 'ok    ' : 'FAILED'} ${++shown}/${count} ${file} (${(ms / 1000).toFixed(1)} s)`)
+      if (!ok) say(tapFailures(text, file))
     }
   }
 }

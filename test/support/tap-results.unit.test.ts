@@ -1,5 +1,5 @@
 import t from 'tap'
-import { tapFileResults, tapTotals, totalsLine } from './tap-results.ts'
+import { tapFailures, tapFileResults, tapTotals, totalsLine } from './tap-results.ts'
 
 const finished = `TAP version 14
 1..3
@@ -33,6 +33,32 @@ t.test('each file counts once, by the line at the left margin', async (t) => {
     { file: 'test/b.test.ts', ok: false, empty: false, ms: 12.87 },
     { file: 'test/empty.test.ts', ok: true, empty: true, ms: 0 },
   ])
+})
+
+t.test('a file that failed says which assertions, and nothing of what went well or only sums up', async (t) => {
+  const failed = `# Subtest: test/a.test.ts
+    # Subtest: one
+        ok 1 - fine
+        not ok 2 - numbers
+          ---
+          compare: ===
+          ...
+        1..2
+    not ok 1 - one # time=15.682ms
+      ---
+      at: somewhere
+      ...
+    not ok 2 - later
+      ---
+      tapCaught: uncaughtException
+      ...
+    1..2
+not ok 1 - test/a.test.ts # time=432.679ms
+`
+  const said = tapFailures(failed, 'test/a.test.ts')
+  for (const part of ['not ok 2 - numbers', 'compare: ===', 'not ok 2 - later', 'uncaughtException']) t.match(said, part)
+  for (const part of ['fine', 'one #', 'somewhere', 'test/a.test.ts']) t.notMatch(said, part)
+  t.equal(tapFailures(failed, 'test/b.test.ts'), '')
 })
 
 t.test('the closing line names skipped tests only where there are any', async (t) => {
