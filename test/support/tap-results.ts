@@ -25,8 +25,14 @@ export function tapFailures(text: string, file: string): string {
   const lines = text.split('\n')
   const end = lines.findIndex((line) => line.startsWith('not ok') && line.includes(` - ${file}`))
   const begin = lines.lastIndexOf(`# Subtest: ${file}`, end)
-  const blocks = lines.slice(begin + 1, Math.max(begin + 1, end)).join('\n').split(/^(?= *(?:# Subtest|(?:not )?ok \d))/m)
-  return blocks.filter((block) => /^ *not ok(?!.*# time=)/.test(block)).join('').trimEnd()
+  const blocks = lines
+    .slice(begin + 1, Math.max(begin + 1, end))
+    .join('\n')
+    .split(/^(?= *(?:# Subtest|(?:not )?ok \d))/m)
+  return blocks
+    .filter((block) => /^ *not ok(?!.*# time=)/.test(block))
+    .join('')
+    .trimEnd()
 }
 
 /** The plain closing line of a run. */

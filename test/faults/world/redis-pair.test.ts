@@ -114,7 +114,11 @@ t.test('hung, it answers when it wakes up; loading, it says so until it has load
   t.equal(await asked, 2_000)
 
   const restarted = pair.restartLoading(1_000)
-  const answer = () => pair.primary().command('GET', 'claim-1').then(String, (error: Error) => error.message)
+  const answer = () =>
+    pair
+      .primary()
+      .command('GET', 'claim-1')
+      .then(String, (error: Error) => error.message)
   await waitFor('the answer that it loads', async () => /^LOADING /.test(await answer()))
   await restarted
   t.equal(await client.get('claim-1'), 'x')
