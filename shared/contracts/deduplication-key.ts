@@ -102,10 +102,12 @@ export const hasKey = (key: DeduplicationKey | NoKey): key is DeduplicationKey =
  */
 export function canonicalText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value).filter(([, member]) => member !== null && member !== '')
-    members.sort(([a], [b]) => (a < b ? -1 : 1))
-    return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalText(member)}`).join(',')}}`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(String(value))
+  let text = ''
+  for (const name of Object.keys(value).sort()) {
+    const member = (value as Fields)[name]
+    if (member === null || member === '') continue
+    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalText(member)}`
   }
-  return JSON.stringify(String(value))
+  return `{${text}}`
 }

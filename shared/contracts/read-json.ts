@@ -29,35 +29,78 @@ export function readJsonObject(json: Buffer | string): { fields: Fields } | Unre
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return { reason: 'not-json', detail: 'the JSON is not an object' }
-  return findAmbiguity(text) ?? { fields: value as Fields }
+  const hasEscapes = text.includes('\\')
+  const members = countMembers(value, 1, hasEscapes)
+  if (members === 'too-deep') return { reason: 'too-deep', detail: `the JSON is nested more than ${maxDepth} levels deep` }
+  if (members === 'surrogate') return { reason: 'unreadable', detail: 'a string holds half of a surrogate pair' }
+  const names = countNames(text, hasEscapes)
+  // Of two members with one name JSON.parse keeps one.
+  if (names === 'escaped' ? hasNameTwice(text) : names !== members)
+    return { reason: 'ambiguous', detail: 'an object has the same name twice' }
+  return { fields: value as Fields }
+}
+
+/** The members of all objects in here. Only an escape can write half of a surrogate pair into a text that is well formed. */
+function countMembers(value: unknown, depth: number, hasEscapes: boolean): number | 'too-deep' | 'surrogate' {
+  if (typeof value === 'string') return hasEscapes && !value.isWellFormed() ? 'surrogate' : 0
+  if (typeof value !== 'object' || value === null) return 0
+  if (depth > maxDepth) return 'too-deep'
+  const names = Object.keys(value)
+  let count = Array.isArray(value) ? 0 : names.length
+  for (const name of names) {
+    if (hasEscapes && !name.isWellFormed()) return 'surrogate'
+    const inside = countMembers((value as Fields)[name], depth + 1, hasEscapes)
+    if (typeof inside === 'string') return inside
+    count += inside
+  }
+  return count
+}
+
+const [quote, colon, backslash] = [0x22, 0x3a, 0x5c]
+
+/** The names in a text that is JSON: one for each colon outside of its strings; or that one of them is spelled with a backslash. */
+function countNames(text: string, hasEscapes: boolean): number | 'escaped' {
+  let count = 0
+  let string = { begin: 0, end: 0 }
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === quote) {
+      string = { begin: at, end: endOfString(text, at) }
+      at = string.end
+    } else if (code === colon) {
+      if (hasEscapes && text.slice(string.begin, string.end).includes('\\')) return 'escaped'
+      count++
+    }
+  }
+  return count
+}
+
+/** Where the string ends that begins here: at the next quote with an even number of backslashes before it. */
+function endOfString(text: string, begin: number): number {
+  for (let end = text.indexOf('"', begin + 1); ; end = text.indexOf('"', end + 1)) {
+    let before = end - 1
+    while (text.charCodeAt(before) === backslash) before--
+    if ((end - before) % 2 === 1) return end
+  }
 }
 
 /** In a text that is JSON: strings, and the punctuation that says which strings are names. */
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g
 
-function findAmbiguity(text: string): Unreadable | undefined {
+/** Ten times slower. V8 from 12 on takes some names with a backslash for others (nodejs/node#63785), so that its members cannot be counted. */
+function hasNameTwice(text: string): boolean {
   const levels: (Set<string> | 'array')[] = []
   let nameIsNext = false
   for (const [token] of text.matchAll(tokens)) {
-    if (token === '{' || token === '[') {
-      levels.push(token === '{' ? new Set() : 'array')
-      if (levels.length > maxDepth) return { reason: 'too-deep', detail: `the JSON is nested more than ${maxDepth} levels deep` }
-      nameIsNext = token === '{'
-    } else if (token === '}' || token === ']') {
-      levels.pop()
-      nameIsNext = false
-    } else if (token === ',') {
-      nameIsNext = levels.at(-1) !== 'array'
-    } else {
-      // Without an escape it is what it says, and as well formed as the text.
-      const string = token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1)
-      if (!string.isWellFormed()) return { reason: 'unreadable', detail: 'a string holds half of a surrogate pair' }
-      const names = levels.at(-1)
-      if (!nameIsNext || names === undefined || names === 'array') continue
-      if (names.has(string)) return { reason: 'ambiguous', detail: 'an object has the same name twice' }
-      names.add(string)
-      nameIsNext = false
+    const names = levels.at(-1)
+    if (token === '{' || token === '[') levels.push(token === '{' ? new Set() : 'array')
+    if (token === '}' || token === ']') levels.pop()
+    if (token.startsWith('"') && nameIsNext && names instanceof Set) {
+      const name = JSON.parse(token) as string
+      if (names.has(name)) return true
+      names.add(name)
     }
+    nameIsNext = token === '{' || (token === ',' && names !== 'array')
   }
-  return undefined
+  return false
 }

@@ -31,6 +31,37 @@ t.test('a name twice in one object is ambiguous, however it is spelled and where
   for (const text of twice) t.equal(reasonOf(text), 'ambiguous', text)
 })
 
+t.test('it is ambiguous if and only if some object has a name twice, whatever lies around it', async () => {
+  type Tree = string | number | Tree[] | { members: [string, Tree][] }
+  const name = fc.constantFrom('a', 'b', '"', '\\', ':', '{"a":', 'c\\"')
+  const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
+    tree: fc.oneof(
+      { depthSize: 'medium', withCrossShrink: true },
+      fc.oneof(name, fc.nat(9)),
+      fc.array(tie('tree'), { maxLength: 3 }),
+      fc.record({ members: fc.array(fc.tuple(name, tie('tree')), { maxLength: 4 }) }),
+    ),
+  }))
+  const write = (node: Tree): string => {
+    if (typeof node !== 'object') return JSON.stringify(node)
+    if (Array.isArray(node)) return `[${node.map(write).join(', ')}]`
+    return `{${node.members.map(([name, member]) => `${JSON.stringify(name)} : ${write(member)}`).join(',')}}`
+  }
+  const hasTwice = (node: Tree): boolean => {
+    if (typeof node !== 'object') return false
+    if (Array.isArray(node)) return node.some(hasTwice)
+    const names = node.members.map(([name]) => name)
+    return new Set(names).size < names.length || node.members.some(([, member]) => hasTwice(member))
+  }
+  fc.assert(
+    fc.property(tree, (node) => {
+      const text = write({ members: [['root', node]] })
+      if (reasonOf(text) !== (hasTwice(node) ? 'ambiguous' : 'read')) throw new Error(text)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 t.test('the same name in different objects, or as a value, is not', async (t) => {
   const once = ['{"a":{"a":{"a":1}}}', '{"a":[{"a":1},{"a":2}]}', '{"a":"a","b":"a"}', '{"a":["a","a"],"b":1}', '{"a":1,"A":2}']
   for (const text of [...once, '{"a":"{\\"a\\":1,\\"a\\":2}"}', '{"x":[1,"a","b"],"a":[],"b":{}}'])
