@@ -2,8 +2,8 @@ import { createHmac, type KeyObject } from 'node:crypto'
 import { canonicalText, type DeduplicationKey, type Fields } from '../contracts/deduplication-key.ts'
 import type { Provider } from '../contracts/topics.ts'
 
-/** Ids and refs: 128 bits as 32 hex digits. Collisions need 10^16 events before they are worth a thought. */
-const idBytes = 16
+/** Ids and refs: 128 bits. Collisions need 10^16 events before they are worth a thought. */
+const idDigits = 32
 
 /**
  * Every identity in the pipeline: HMAC-SHA-256 over a JSON array that begins with purpose, provider and account, so that no two
@@ -14,8 +14,8 @@ export function createIdentity(key: KeyObject) {
   const mac = (purpose: string, provider: Provider, account: string, fields: readonly string[]) =>
     createHmac('sha256', key)
       .update(JSON.stringify([purpose, provider, account, ...fields]))
-      .digest()
-      .toString('hex', 0, idBytes)
+      .digest('hex')
+      .slice(0, idDigits)
 
   return {
     /** The id of a change: the same for every copy of it, whatever its HTTP signature or time. */

@@ -24,7 +24,7 @@ export function createCredentialSealer(ring: KeyRing) {
         .update(plaintext)
         .digest()
         .subarray(0, 12)
-      return encrypt(header, '', key, iv, plaintext).toString('latin1')
+      return encrypt(header, '', key, iv, plaintext)
     },
   }
 }
