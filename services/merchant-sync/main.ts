@@ -1,6 +1,7 @@
 import { createRegistry } from '../../shared/contracts/registry.ts'
 import { groupId, topicNames } from '../../shared/contracts/topics.ts'
-import { createKafka, createPartitionOf } from '../../shared/kafka/client.ts'
+import { choosePartition } from '../../shared/kafka/choose-partition.ts'
+import { createKafka } from '../../shared/kafka/client.ts'
 import { readTopics } from '../../shared/kafka/reader.ts'
 import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { readEnv } from '../../shared/runtime/env.ts'
@@ -40,7 +41,6 @@ await runService(
     const durationMs = Math.round(performance.now() - readAt)
     log.info('registry-read', { merchants: registry.entries().size, registryOffset: registry.offset(), durationMs })
 
-    const choosePartition = createPartitionOf()
     const partitionOf = (key: string) => choosePartition(key, partitions)
     const step = createFanOut({ topics, registry, partitionOf, quietMs: reader.quietMs })
     const stage = {

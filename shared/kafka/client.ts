@@ -64,15 +64,6 @@ const forwardTo =
     })
   }
 
-/** Java-compatible murmur2, named explicitly so that Java producers and consumers can co-partition. */
-export function createPartitionOf(): (key: string, partitions: number) => number {
-  const partitioner = kafkajs.Partitioners.DefaultPartitioner()
-  return (key, partitions) => {
-    const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 1 }))
-    return partitioner({ topic: '', partitionMetadata: partitionMetadata as never, message: { key, value: null } })
-  }
-}
-
 /** A message that says its own partition; anything else is a mistake of ours. */
 export const explicitPartitioner = () => (args: { message: { partition?: number } }) => {
   if (args.message.partition === undefined) throw new Error('A message without a partition')

@@ -7,7 +7,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { failpoint } from '../runtime/failpoint.ts'
 import type { Log } from '../runtime/log.ts'
-import { createPartitionOf, explicitPartitioner, type Kafka, kafkaErrorType } from './client.ts'
+import { choosePartition } from './choose-partition.ts'
+import { explicitPartitioner, type Kafka, kafkaErrorType } from './client.ts'
 import { createLane, type Entry, halve, type Lane, partitionOf, succeeded, takeRequest } from './lane.ts'
 import { createLeaders } from './leaders.ts'
 
@@ -51,7 +52,6 @@ export function createPublisher(options: { kafka: Kafka; topics: string[]; log: 
     allowAutoTopicCreation: false,
   })
   const admin = kafka.admin()
-  const choosePartition = createPartitionOf()
   const lanes = new Map<number, Lane>()
   const live = new Set<Entry>()
   /** Published before the cluster has said who leads. */

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Provider, providers } from '../../shared/contracts/topics.ts'
 import { type AppendedRecord, openAppender } from '../../shared/kafka/append.ts'
-import { createPartitionOf } from '../../shared/kafka/client.ts'
+import { choosePartition } from '../../shared/kafka/choose-partition.ts'
 import { normalize } from '../../shared/normalize/normalize.ts'
 import { createCredentialSealer } from '../../shared/security/seal-credentials.ts'
 import { createRawOpener } from '../../shared/security/seal-raw.ts'
@@ -30,12 +30,11 @@ export function createNormalized({ topics, partitions }: TopicSet, dir: string):
     identity: keys.identity,
     topics,
   }
-  const partitionOf = createPartitionOf()
   return (n) => {
     const original = n % copyEvery === copyEvery - 1 ? n - 1 : n
     const fixture = notification('created', providers[original % providers.length] as Provider, original)
     const raw = rawRecord(fixture, keys, { timestamp: Date.now(), offset: n })
-    const partition = partitionOf(String(raw.key), partitions)
+    const partition = choosePartition(String(raw.key), partitions)
     const outcome = normalize({ ...raw, partition }, deps)
     const [record] = outcome.kind === 'emit' ? outcome.records : []
     if (!record) throw new Error(`Record ${n} was not normalized`)

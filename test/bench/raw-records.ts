@@ -14,7 +14,7 @@ import { planDeliveries } from '../../services/operator/simulator/plan.ts'
 import type { AlipayplusSender, BluepaySender } from '../../services/operator/simulator/senders.ts'
 import { arrange, spell } from '../../services/operator/simulator/spelling.ts'
 import { type AppendedRecord, openAppender } from '../../shared/kafka/append.ts'
-import { createPartitionOf } from '../../shared/kafka/client.ts'
+import { choosePartition } from '../../shared/kafka/choose-partition.ts'
 import type { RawRecord } from '../../shared/kafka/publisher.ts'
 import { createIdentity } from '../../shared/security/identity.ts'
 import { loadIdentityKey, loadKeyRing } from '../../shared/security/keys.ts'
@@ -32,14 +32,13 @@ export async function fillRaw(world: World, ground: Ground): Promise<void> {
   const { records } = world
   const { set, keys } = ground
   const rawRecordOf = createRawRecordOf(ground)
-  const partitionOf = createPartitionOf()
   const appender = await openAppender(set.kafka)
   const progress = world.progress('raw records', records)
   try {
     let piece: AppendedRecord[] = []
     for (const delivery of planDeliveries(keys.cast, { seed: set.prefix, duplicates: copiesShare, lateCancels, only: [] })) {
       const record = await rawRecordOf(delivery)
-      piece.push({ ...record, partition: partitionOf(record.key, set.partitions) })
+      piece.push({ ...record, partition: choosePartition(record.key, set.partitions) })
       const written = delivery.number + 1
       if (piece.length < pieceRecords && written < records) continue
       await appender.append(byPartition(piece))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { groupId, type Provider, providers } from '../../shared/contracts/topics.ts'
 import { type AppendedRecord, appendRecords } from '../../shared/kafka/append.ts'
-import { createPartitionOf } from '../../shared/kafka/client.ts'
+import { choosePartition } from '../../shared/kafka/choose-partition.ts'
 import type { SourceRecord } from '../../shared/kafka/record.ts'
 import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { loadTestKeys, type TestKeys } from '../fixtures/keys.ts'
@@ -99,11 +99,9 @@ async function carryTimes({ kafka, topics }: TopicSet): Promise<void> {
   await admin.disconnect()
 }
 
-const partitionOf = createPartitionOf()
-
 function placeRaw({ topics, partitions }: TopicSet, keys: TestKeys, fixture: Fixture, timestamp: number): AppendedRecord {
   const record = rawRecord(fixture, keys, { timestamp })
-  const partition = partitionOf(String(record.key), partitions)
+  const partition = choosePartition(String(record.key), partitions)
   return { ...record, topic: topics.raw[fixture.provider], partition }
 }
 

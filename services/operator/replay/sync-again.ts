@@ -8,7 +8,7 @@ import type { Registry } from '../../../shared/contracts/registry.ts'
 import { groupId } from '../../../shared/contracts/topics.ts'
 import { readTokenEvent } from '../../../shared/contracts/validate.ts'
 import type { AppendedRecord } from '../../../shared/kafka/append.ts'
-import { createPartitionOf } from '../../../shared/kafka/client.ts'
+import { choosePartition } from '../../../shared/kafka/choose-partition.ts'
 import { originOf, type SourceRecord } from '../../../shared/kafka/record.ts'
 import type { TopicFacts } from '../../../shared/kafka/topic-facts.ts'
 import type { KafkaSession } from '../kafka-session.ts'
@@ -52,7 +52,6 @@ export async function createSyncsOf(
   const { syncs } = session.topics
   const { registry } = await readRegistry(session)
   const partitions = await facts.partitionCount(syncs)
-  const choosePartition = createPartitionOf()
   const matches = createMatch(scope, registry, merchants)
   return (record, replayId) =>
     matches(record).map((sync) => ({

@@ -11,7 +11,8 @@ import { createRegistry } from '../../../shared/contracts/registry.ts'
 import { groupId, providers } from '../../../shared/contracts/topics.ts'
 import { decide, type Verdict } from '../../../shared/deduplicate/decide.ts'
 import { appendRecords } from '../../../shared/kafka/append.ts'
-import { createPartitionOf, explicitPartitioner } from '../../../shared/kafka/client.ts'
+import { choosePartition } from '../../../shared/kafka/choose-partition.ts'
+import { explicitPartitioner } from '../../../shared/kafka/client.ts'
 import { normalize } from '../../../shared/normalize/normalize.ts'
 import { createCredentialSealer } from '../../../shared/security/seal-credentials.ts'
 import { createRawOpener } from '../../../shared/security/seal-raw.ts'
@@ -54,7 +55,6 @@ export async function writeSmallRun(set: TopicSet, folder: string): Promise<stri
     deadLetters: topics.deadLetters.deduplicator,
     step: { decide: async ({ records }) => records.map((record) => decide(record, judge(record), topics)) },
   })
-  const choosePartition = createPartitionOf()
   const fan = { topics, registry, partitionOf: (key: string) => choosePartition(key, partitions) }
   await runOnce(set, {
     name: 'merchant-sync',
@@ -106,7 +106,6 @@ async function writeRegistry({ kafka, topics }: TopicSet) {
 /** Every third fixture twice, sealed anew, and after them one attempt that never arrived. */
 async function writeRaw({ kafka, topics, partitions }: TopicSet, keys: TestKeys): Promise<Attempt[]> {
   const opener = createRawOpener(keys.rawPrivate)
-  const choosePartition = createPartitionOf()
   const attempts: Attempt[] = []
   const sent = fixtures.flatMap((fixture, change) => {
     const odd = 'deadLetter' in fixture.expected
