@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { freePort } from './free-ports.ts'
 import { type OwnedProcess, startOwned, untilReady } from './owned-process.ts'
-import { mainOf, nodeBinary } from './run-operator.ts'
+import { heapLimits, mainOf, nodeBinary } from './run-operator.ts'
 
 /** In the order of the flow: they stop in it too, so that each can still hand on what the one before it left. */
 export const serviceNames = ['gateway', 'normalizer', 'deduplicator', 'merchant-sync', 'token-states'] as const
@@ -42,7 +42,7 @@ export async function startPipeline(options: {
     for (const name of serviceNames) {
       const logFile = join(logDir, `${name}.log`)
       const withProbes = { ...env, PROBE_HOST: '127.0.0.1', PROBE_PORT: String(ports.get(name)) }
-      running.push(await startOwned({ name, command: nodeBinary, args: [mainOf(name)], env: withProbes, logFile }))
+      running.push(await startOwned({ name, command: nodeBinary, args: [...heapLimits, mainOf(name)], env: withProbes, logFile }))
     }
     await Promise.all(running.map((service) => untilServiceReady(service, ports.get(service.name as ServiceName) as number)))
   } catch (error) {

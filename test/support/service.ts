@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../deploy/local/free-ports.ts'
 import { type Exit, startOwned } from '../../deploy/local/owned-process.ts'
-import { mainOf, nodeBinary } from '../../deploy/local/run-operator.ts'
+import { heapLimits, mainOf, nodeBinary } from '../../deploy/local/run-operator.ts'
 import { projectRoot } from '../../deploy/local/start-stack.ts'
 import type { Teardown } from './topic-set.ts'
 import { waitFor } from './wait-for.ts'
@@ -43,7 +43,7 @@ export async function startService(
   const owned = await startOwned({
     name,
     command: nodeBinary,
-    args: [script],
+    args: [...heapLimits, script],
     env: { PATH: process.env.PATH, PROBE_PORT: String(probePort), ...env },
     logFile: join(projectRoot, '.local/test/logs', `${process.pid}-${++started}-${name}.log`),
   })

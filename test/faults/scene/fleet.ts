@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type OwnedProcess, startOwned } from '../../../deploy/local/owned-process.ts'
 import { type ServiceName, serviceNames } from '../../../deploy/local/pipeline.ts'
-import { mainOf, nodeBinary } from '../../../deploy/local/run-operator.ts'
+import { heapLimits, mainOf, nodeBinary } from '../../../deploy/local/run-operator.ts'
 import { waitFor } from '../../support/wait-for.ts'
 
 /** One line of a member's log; `at` in milliseconds since 1970, of this process's clock where the member's is far off. */
@@ -53,7 +53,7 @@ export function createFleet({ env, logDir, members: wanted, extra = {} }: Option
     const owned = await startOwned({
       name: service,
       command: nodeBinary,
-      args: [mainOf(service)],
+      args: [...heapLimits, mainOf(service)],
       env: { ...env, ...extra, ...own },
       logFile,
     })
