@@ -1,16 +1,17 @@
 /**
  * Produce requests, encoded in one buffer of exactly their size. kafkajs makes an encoder a record and copies each byte some eight times on its way
  * to the socket, computes CRC32C in JavaScript, and groups messages in quadratic time: most of what publishing costs. The bytes are the same
- * (a test compares them), and `KAFKAJS_ENCODING=true` switches this off. To be imported before kafkajs is loaded (`kafkajs.ts`).
+ * (a test compares them), and `KAFKAJS_ENCODING=true` switches it off. To be imported before kafkajs is loaded (`kafkajs.ts`).
  */
 import { encodeProduce, type Message, type ProduceRequest } from './record-batch.ts'
 import { replace } from './replace.ts'
 
 let byKafkajs = false
-/** Whether kafkajs's own code encodes from now on. */
+/** Whether kafkajs's own code encodes and decodes from now on. */
 export function encodeByKafkajs(on: boolean): void {
   byKafkajs = on
 }
+export const decodesByKafkajs = (): boolean => byKafkajs
 
 type Request = {
   apiKey: number

@@ -14,12 +14,13 @@ export type SourceRecord = {
   headers: Record<string, string>
 }
 
-/** kafkajs's message as a step sees it. Headers are text; a header given twice counts with its first value. */
+/** kafkajs's message as a step sees it. Headers are text; one given twice counts with its first value, one without a value not at all. */
 export function toSourceRecord(topic: string, partition: number, message: KafkaMessage): SourceRecord {
   const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(message.headers ?? {})) {
+  for (const name in message.headers) {
+    const value = message.headers[name]
     const first = Array.isArray(value) ? value[0] : value
-    if (first !== undefined) headers[name] = typeof first === 'string' ? first : first.toString('utf8')
+    if (first != null) headers[name] = typeof first === 'string' ? first : first.toString('utf8')
   }
   return {
     topic,

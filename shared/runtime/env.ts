@@ -44,7 +44,7 @@ export const kafkaEnv = {
   KAFKAJS_ENCODING: {
     type: 'boolean',
     default: false,
-    description: "true: kafkajs's own code encodes what is produced, slower; the bytes are the same.",
+    description: "true: kafkajs's own code encodes what is produced and decodes what is fetched, slower; the bytes are the same.",
   },
   TOPIC_PREFIX: {
     type: 'string',
