@@ -1,6 +1,10 @@
 /**
  * One slot in the hands of one owner (this process, this group generation): what its partitions bring is gathered, decided, and committed in one
  * transaction after another. No record is released to the consumer before its transaction has ended one way or the other.
+ *
+ * Nothing is decided while the last batch commits, nor does a slot wait for more records under load. Measured on two cores: a stage drains as fast in
+ * one slot as in two or four, whose work overlaps by itself (in twelve, a tenth slower); a least time of 40 or 80 ms between two transactions changed no
+ * latency at 1,000/s, since they take that long there.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Kafka, kafkaErrorType } from '../kafka/client.ts'

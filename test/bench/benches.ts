@@ -9,6 +9,7 @@ import { gatewayDown } from './gateway-down.ts'
 import { latency } from './latency.ts'
 import { publisher } from './publisher.ts'
 import { rebuild } from './rebuild.ts'
+import { scaling } from './scaling.ts'
 import { stages } from './stages.ts'
 
 /** In the order of the report. */
@@ -25,4 +26,5 @@ export const benches: Bench[] = [
   endToEnd,
   rebuild,
   gatewayDown,
+  scaling,
 ]

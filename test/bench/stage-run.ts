@@ -11,8 +11,8 @@ export type StageRun = {
   /** Resolves when so many records of its sources are committed, and throws if the process ends before, or commits more. */
   committed: (records: number) => Promise<void>
   batches: () => CommittedBatch[]
-  /** Records by what became of them. */
-  count: (outcome: 'emitted' | 'duplicates') => number
+  /** Committed records: all, or by what became of them. */
+  count: (what: 'records' | 'emitted' | 'duplicates') => number
   /** Microseconds since it began: starting up does not count. */
   cpuUs: () => number
   peakMib: () => number

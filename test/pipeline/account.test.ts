@@ -57,7 +57,7 @@ t.test('the account of a pipeline at work, at rest, and after it was tampered wi
 
   await t.test('at full load nothing is ever called missing, twice or strange', async (t) => {
     let running = true
-    const simulation = simulate(pipeline.gatewayUrl, keys, { seed: 21, count: 4_000, rate: 300 }).finally(() => {
+    const simulation = simulate(pipeline.gatewayUrl, keys, { seed: 21, count: 2_400, rate: 300 }).finally(() => {
       running = false
     })
     let looks = 0
