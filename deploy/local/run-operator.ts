@@ -5,8 +5,8 @@ import { localDir, projectRoot } from './start-stack.ts'
 export const nodeBinary = join(projectRoot, 'node_modules/.bin/node')
 export const mainOf = (service: string) => join(projectRoot, 'services', service, 'main.ts')
 /**
- * Left alone, V8 sizes its heap by the machine and collects late: 250 to 550 MiB a service. With these each stays below 200 under full load, and
- * takes some more CPU (README, *Operate*).
+ * Left alone, V8 sizes its heap by the machine and collects late: 250 to 400 MiB a service. With these it takes 115 to 230 and some more CPU (README,
+ * *Operate*).
  */
 export const heapLimits = ['--max-old-space-size=256', '--max-semi-space-size=8']
 

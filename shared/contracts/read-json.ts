@@ -87,7 +87,7 @@ function endOfString(text: string, begin: number): number {
 /** In a text that is JSON: strings, and the punctuation that says which strings are names. */
 const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g
 
-/** Ten times slower. V8 from 12 on takes some names with a backslash for others (nodejs/node#63785), so that its members cannot be counted. */
+/** Ten times slower. V8 13 and 14 take some names with a backslash for others (nodejs/node#63785), so that its members cannot be counted. */
 function hasNameTwice(text: string): boolean {
   const levels: (Set<string> | 'array')[] = []
   let nameIsNext = false

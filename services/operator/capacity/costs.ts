@@ -4,38 +4,51 @@
  */
 export type Cost = { value: number; unit: string; origin: string }
 
+const bench = 'test/bench/RESULTS.md'
 const drain = 'drain of 40,000 raw records, a fifth copies, 12 partitions, on a busy machine of two cores'
 
 export const costs = {
   gatewayUs: {
-    value: 130,
+    value: 225,
     unit: 'µs of CPU per acknowledged notification of 1 KiB',
-    origin: 'kafkajs.md §E: bare node:http 40, RSA verification 28, publishing at 64 callers 62',
+    origin: `${bench}: gateway/cpu, 64 connections`,
   },
   gatewayUsPerKib: {
     value: 14,
     unit: 'µs more per KiB of body beyond the first',
     origin: 'sealing bodies of 0.8, 4.8 and 8.8 KiB',
   },
-  normalizerUs: { value: 213, unit: 'µs of CPU per notification', origin: drain },
-  deduplicatorUs: { value: 46, unit: 'µs of CPU per notification', origin: drain },
-  merchantSyncUs: { value: 73, unit: 'µs of CPU per merchant sync, or per event without one', origin: drain },
-  tokenStatesUs: { value: 57, unit: 'µs of CPU per event, in the process that has its partition', origin: drain },
+  normalizerUs: { value: 96, unit: 'µs of CPU per notification', origin: `${bench}: stages/normalizer/cpu` },
+  deduplicatorUs: { value: 32, unit: 'µs of CPU per notification', origin: `${bench}: stages/deduplicator/cpu` },
+  merchantSyncUs: {
+    value: 53,
+    unit: 'µs of CPU per merchant sync, or per event without one',
+    origin: `${bench}: stages/merchant-sync/cpu`,
+  },
+  tokenStatesUs: {
+    value: 40,
+    unit: 'µs of CPU per event, in the process that has its partition',
+    origin: `${bench}: stages/token-states/cpu`,
+  },
   tokenStatesFollowUs: {
     value: 12,
     unit: 'µs of CPU per event, in every process of token-states, since each reads all states',
     origin: 'a second process reading 20,807 states of 30,844 events at its start',
   },
-  claimUs: { value: 5.4, unit: 'µs of CPU of Redis per claim', origin: 'bench claims, small: claims/known-100000/cpu' },
+  claimUs: {
+    value: 10.4,
+    unit: 'µs of CPU of Redis per claim',
+    origin: `${bench}: claims/known-10000000/cpu, of which this is Redis's; with 10,000 known 5`,
+  },
   claimBytes: {
     value: 161,
     unit: 'bytes of Redis memory per event within window and slack',
     origin: '1,000,000 claims in Redis 7.0 of Debian, whose allocator has no classes of 24 and 40 bytes',
   },
   rebuiltPerSecond: {
-    value: 30_000,
+    value: 58_000,
     unit: 'records a second that one deduplicator claims anew after Redis forgot',
-    origin: 'kafkajs.md §E.2: 20,000 to 40,000',
+    origin: `${bench}: rebuild/rate`,
   },
   brokerUs: { value: 40, unit: 'µs of CPU of the broker that leads, per record written and read by one stage', origin: drain },
   brokerReplicaShare: {
@@ -61,7 +74,7 @@ export const costs = {
     origin: 'assumed: the others are codes, cancellations, failures',
   },
   endedShare: { value: 0.25, unit: 'of the events end a token', origin: 'assumed: half of all tokens are canceled once' },
-  heapGib: { value: 4, unit: 'GiB that Node gives a process for its objects', origin: 'Node 24 on a machine of 16 GiB or more' },
+  heapGib: { value: 4, unit: 'GiB that Node gives a process for its objects', origin: 'with --max-old-space-size=4096' },
   mostMembers: {
     value: 96,
     unit: 'processes in one consumer group',
