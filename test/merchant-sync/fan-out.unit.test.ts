@@ -150,3 +150,24 @@ t.test('a registry that could not be followed for half a minute decides nothing:
   quiet = 31_000
   await t.rejects(step.decide(batch), { message: /merchants\.v1 could not be read for 31 s/ })
 })
+
+t.test('where an event goes to many subscriptions, the next batch has fewer events, and at least one', async (t) => {
+  const manyOf = (count: number) => ({
+    merchantId: 'shop',
+    subscriptions: Array.from({ length: count }, (_, index) => ({ id: `s-${index}`, enabled: true })),
+  })
+  const deps = { topics, partitionOf: () => 0, quietMs: () => 0 }
+  const records = [eventOf(), eventOf({ merchantId: 'nobody', authClientId: 'nobody' })].map((event) => ({
+    ...position,
+    value: Buffer.from(JSON.stringify(event)),
+  }))
+  const takeAfter = async (count: number, of = records) => {
+    const step = createFanOut({ ...deps, registry: registryOf(manyOf(count)) })
+    await step.decide({ topic: topics.events, partition: 1, records: of, begin: 9, end: 10 })
+    return step.take?.(of)
+  }
+  t.equal(await takeAfter(1), 1_500)
+  t.equal(await takeAfter(60), 50, 'half of the events go to 60')
+  t.equal(await takeAfter(60, records.slice(0, 1)), 25)
+  t.equal(await takeAfter(60, records.slice(1)), 1_500, 'and none to anybody')
+})
