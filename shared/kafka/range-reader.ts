@@ -82,7 +82,8 @@ async function readAll({ kafka, topic, groupPrefix }: Reader, readings: Map<numb
     heartbeatInterval: sessionTimeoutMs / 4,
     readUncommitted: false,
     maxWaitTimeInMs: 100,
-    maxBytesPerPartition: 4 * 1024 * 1024,
+    // Reading alone takes a third less CPU than with 4 MiB, of which all partitions' records are in memory at once.
+    maxBytesPerPartition: 512 * 1024,
     metadataMaxAge: 5_000,
     retry: { retries: 8, maxRetryTime: 1_000, restartOnFailure: async () => !ended },
   })
