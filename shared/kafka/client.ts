@@ -3,7 +3,7 @@
 import type { Env, kafkaEnv } from '../runtime/env.ts'
 import type { Log } from '../runtime/log.ts'
 import { type EachBatchPayload, type Kafka, type KafkaConfig, kafkajs, type logLevel } from './kafkajs.ts'
-import { encodeByKafkajs } from './produce-encoding.ts'
+import { useKafkajsEncoding } from './kafkajs-encoding.ts'
 
 export type { Admin, EachBatchPayload, Kafka, KafkaMessage, Producer } from './kafkajs.ts'
 
@@ -20,7 +20,7 @@ export function createKafka(env: KafkaEnv, clientId: string, log: Log, overrides
   const sasl = env.KAFKA_USERNAME
     ? { mechanism: 'scram-sha-512' as const, username: env.KAFKA_USERNAME, password: env.KAFKA_PASSWORD }
     : undefined
-  encodeByKafkajs(env.KAFKAJS_ENCODING)
+  useKafkajsEncoding(env.KAFKAJS_ENCODING)
   return new kafkajs.Kafka({
     clientId,
     brokers: inAnyOrder(env.KAFKA_BROKERS.split(',')),

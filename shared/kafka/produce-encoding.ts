@@ -3,15 +3,9 @@
  * to the socket, computes CRC32C in JavaScript, and groups messages in quadratic time: most of what publishing costs. The bytes are the same
  * (a test compares them), and `KAFKAJS_ENCODING=true` switches it off. To be imported before kafkajs is loaded (`kafkajs.ts`).
  */
+import { usesKafkajsEncoding } from './kafkajs-encoding.ts'
 import { encodeProduce, type Message, type ProduceRequest } from './record-batch.ts'
 import { replace } from './replace.ts'
-
-let byKafkajs = false
-/** Whether kafkajs's own code encodes and decodes from now on. */
-export function encodeByKafkajs(on: boolean): void {
-  byKafkajs = on
-}
-export const decodesByKafkajs = (): boolean => byKafkajs
 
 type Request = {
   apiKey: number
@@ -27,7 +21,7 @@ replace('kafkajs/src/protocol/requests/produce/v3/request', (original: (request:
   return (request: ProduceRequest): Request => {
     const made = original(request)
     if (request.compression) return made
-    return { ...made, encode: async () => (byKafkajs ? made.encode() : encoded(encodeProduce(request, Date.now()))) }
+    return { ...made, encode: async () => (usesKafkajsEncoding() ? made.encode() : encoded(encodeProduce(request, Date.now()))) }
   }
 })
 
@@ -36,7 +30,7 @@ replace(
   'kafkajs/src/protocol/request',
   (original: (framed: { correlationId: number; clientId: string; request: Request }) => Promise<Encoded>) =>
     async (framed: { correlationId: number; clientId: string; request: Request }): Promise<Encoded> => {
-      if (byKafkajs) return original(framed)
+      if (usesKafkajsEncoding()) return original(framed)
       const { correlationId, clientId, request } = framed
       const payload = (await request.encode()).buffer
       const id = Buffer.byteLength(clientId)

@@ -3,7 +3,7 @@
  * times as 64-bit objects: a third of what a stage without a step takes. Here header values are text, as a step wants them; all else is the same
  * (a test compares them). `KAFKAJS_ENCODING=true` switches this off, too. To be imported before kafkajs is loaded (`kafkajs.ts`).
  */
-import { decodesByKafkajs } from './produce-encoding.ts'
+import { usesKafkajsEncoding } from './kafkajs-encoding.ts'
 import { replace } from './replace.ts'
 
 type Decoder = { buffer: Buffer; offset: number }
@@ -16,7 +16,7 @@ type BatchContext = {
   timestampType?: number
 }
 type HeaderValue = string | null
-export type DecodedRecord = {
+type DecodedRecord = {
   magicByte: number
   attributes: number
   timestamp: string
@@ -34,7 +34,7 @@ const logAppendTime = 1
 replace(
   'kafkajs/src/protocol/recordBatch/record/v0/decoder',
   (original: DecodeRecord) => (decoder: Decoder, context: BatchContext) => {
-    if (decodesByKafkajs()) return original(decoder, context)
+    if (usesKafkajsEncoding()) return original(decoder, context)
     return decodeRecord(decoder.buffer, decoder.offset, context)
   },
 )

@@ -29,7 +29,7 @@ const bytesPerClaim = 250
 export const claims: Bench = {
   name: 'claims',
   about:
-    "the deduplicator's claims in Redis, in batches of 500, as its two slots send them: beside the bare script, with many known, in memory",
+    "the deduplicator's claims in Redis, in batches of 500 from two slots: beside the bare script, with many known, in memory",
   async run(world): Promise<Measured> {
     const [small, grown] = [await startOwnRedis(world, 'redis-small'), await startOwnRedis(world, 'redis-grown')]
     const rate = await measureRate(world, small)

@@ -28,7 +28,7 @@ async function scaleGateway(world: World): Promise<Figure[]> {
   for (let n = 0; n < world.repeat; n++)
     for (const [index, each] of [server, two].entries())
       values[index]?.push(rate(await askInLoop(each, closedLoop(world, 'alipayplus', connections))))
-  return figuresOf('gateway', 'gateway processes', 'acks/s', values)
+  return figuresOf('gateway', 'processes of the gateway', 'acks/s', values)
 }
 
 async function scaleNormalizer(world: World): Promise<Figure[]> {
@@ -61,7 +61,7 @@ async function drainWith(members: number, world: World, ground: Ground): Promise
 const figuresOf = (name: string, what: string, unit: string, values: number[][]): Figure[] =>
   counts.map((count, index) => ({
     name: `scaling/${name}/${count}`,
-    what: `${count} ${what}`,
+    what: `${what}: ${count}`,
     unit,
     values: values[index] as number[],
     ...(count > 1 && { ceiling: { what: 'one process', values: values[0] as number[] } }),

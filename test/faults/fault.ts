@@ -22,6 +22,7 @@ export type Scene = {
   prefix: string
   /** What a service of this pipeline needs to start, for those that a fault starts by itself. */
   env: NodeJS.ProcessEnv
+  logDir: string
   random: Random
   repeat: number
   /** Whether a failpoint is among those asked for. */

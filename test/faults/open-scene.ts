@@ -104,7 +104,7 @@ export async function openScene(options: {
     const load = startLoad({ cast, target, seed, rate, historyFile })
     stops.push(load.stop)
     const scene: Scene = {
-      ...{ brokers, proxy, redis, fleet, load, watch, kafka, topics, prefix, repeat, wants, say },
+      ...{ brokers, proxy, redis, fleet, load, watch, kafka, topics, prefix, logDir, repeat, wants, say },
       env: { ...env, KAFKA_BROKERS: cluster.brokers },
       random: createRandom(`${seed}/faults`),
     }

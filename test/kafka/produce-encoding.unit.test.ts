@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
 import { kafkajs } from '../../shared/kafka/kafkajs.ts'
-import { encodeByKafkajs } from '../../shared/kafka/produce-encoding.ts'
+import { useKafkajsEncoding } from '../../shared/kafka/kafkajs-encoding.ts'
 import type { ProduceRequest } from '../../shared/kafka/record-batch.ts'
 
 const require = createRequire(import.meta.url)
@@ -12,11 +12,11 @@ const group = require('kafkajs/src/producer/groupMessagesPerPartition')
 const Long = require('kafkajs/src/utils/long')
 
 t.ok(kafkajs.Kafka, 'kafkajs is loaded with what was put into it')
-t.teardown(() => encodeByKafkajs(false))
+t.teardown(() => useKafkajsEncoding(false))
 
 /** The bytes on the wire, with kafkajs's own code or with ours. */
 async function bytes(request: ProduceRequest, own: boolean): Promise<Buffer> {
-  encodeByKafkajs(own)
+  useKafkajsEncoding(own)
   const framed = await frame({ correlationId: 7, clientId: 'gateway-é', request: { ...produce(request), apiVersion: 7 } })
   return framed.buffer
 }
@@ -71,7 +71,7 @@ t.test('the bytes are those of kafkajs', async (t) => {
 t.test('every other request is framed as before', async (t) => {
   const metadata = require('kafkajs/src/protocol/requests/metadata/v6/request')({ topics: ['a', 'b'] })
   const framed = async (own: boolean) => {
-    encodeByKafkajs(own)
+    useKafkajsEncoding(own)
     return (await frame({ correlationId: 1, clientId: 'c', request: metadata })).buffer.toString('hex')
   }
   t.equal(await framed(false), await framed(true))
@@ -79,9 +79,9 @@ t.test('every other request is framed as before', async (t) => {
 
 t.test('a compressed request is left to kafkajs', async (t) => {
   const compressed = { acks: -1, timeout: 1, compression: 1, topicData: [] }
-  encodeByKafkajs(false)
+  useKafkajsEncoding(false)
   const { buffer } = await produce(compressed).encode()
-  encodeByKafkajs(true)
+  useKafkajsEncoding(true)
   t.equal(buffer.toString('hex'), (await produce(compressed).encode()).buffer.toString('hex'))
 })
 

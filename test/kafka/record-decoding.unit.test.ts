@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import t from 'tap'
 import { type KafkaMessage, kafkajs } from '../../shared/kafka/kafkajs.ts'
-import { encodeByKafkajs } from '../../shared/kafka/produce-encoding.ts'
+import { useKafkajsEncoding } from '../../shared/kafka/kafkajs-encoding.ts'
 import { toSourceRecord } from '../../shared/kafka/record.ts'
 
 const require = createRequire(import.meta.url)
@@ -12,7 +12,7 @@ const Record = require('kafkajs/src/protocol/recordBatch/record/v0')
 const Decoder = require('kafkajs/src/protocol/decoder')
 
 t.ok(kafkajs.Kafka, 'kafkajs is loaded with what was put into it')
-t.teardown(() => encodeByKafkajs(false))
+t.teardown(() => useKafkajsEncoding(false))
 
 type Message = {
   timestamp: number
@@ -40,7 +40,7 @@ async function batchOf(messages: Message[], firstOffset: number, attributes: num
 }
 
 async function decoded(batch: Buffer, own: boolean) {
-  encodeByKafkajs(!own)
+  useKafkajsEncoding(!own)
   const { records, ...context } = await decodeBatch(new Decoder(batch))
   return { context, records: records as (KafkaMessage & { batchContext: unknown })[] }
 }
@@ -86,7 +86,7 @@ t.test('records are those of kafkajs, but for header values, which are text alre
 })
 
 t.test('any header is read as what it says: of several values the first, without a value none, whatever its name', async (t) => {
-  const [given] = [{ timestamp: 1_700_000_000_000, key: null, value: Buffer.from('v') }]
+  const given = { timestamp: 1_700_000_000_000, key: null, value: Buffer.from('v') }
   const headers = { constructor: Buffer.from('a'), twice: [Buffer.from('1'), Buffer.from('2')], toString: Buffer.from('b') }
   const [record] = (await decoded(await batchOf([{ ...given, headers }], 7, 0), true)).records
   t.same(record?.headers, { constructor: 'a', twice: ['1', '2'], toString: 'b' })

@@ -1,4 +1,5 @@
 /** What surrounds a process: the clock, the disk, and what the topics still have. */
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startOwned } from '../../../deploy/local/owned-process.ts'
 import { mainOf, nodeBinary } from '../../../deploy/local/run-operator.ts'
@@ -83,7 +84,7 @@ const retention: Fault = {
   about: 'records leave retention before they are processed: the normalizer stops, names them, and leaves its offset alone',
   smoke: true,
   async run(scene) {
-    const { kafka, env, brokers } = scene
+    const { kafka, env, brokers, logDir } = scene
     const prefix = `${scene.prefix}retention-${Date.now()}.`
     const topics = await makeTopics(kafka, { prefix, partitions: 12, own: true })
     const topic = topics.raw.bluepay
@@ -99,7 +100,7 @@ const retention: Fault = {
         command: nodeBinary,
         args: [mainOf('normalizer')],
         env: { ...env, TOPIC_PREFIX: prefix, PROBE_PORT: '0' },
-        logFile: `${env.LOG_DIR}/retention-${prefix}${Date.now()}.log`,
+        logFile: join(logDir, `retention-${Date.now()}.log`),
       })
     const committed = async () => {
       const [answer] = await brokers.admin.fetchOffsets({ groupId: groupId('normalizer', prefix), topics: [topic] })
