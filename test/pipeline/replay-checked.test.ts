@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { header } from '../../shared/contracts/headers.ts'
-import type { MerchantSync } from '../../shared/contracts/types.ts'
 import { checkRun } from '../faults/checker/check-run.ts'
 import { writeSmallRun } from '../faults/checker/small-run.ts'
 import { operator } from '../operator/operator-under-test.ts'
@@ -10,6 +9,7 @@ import { readAll } from '../support/read-topic.ts'
 import { startService } from '../support/service.ts'
 import { createTopicSet, testStack } from '../support/topic-set.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { busiestMerchant } from './simulation.ts'
 
 t.test('the offline checker finds nothing amiss after a replay in place with syncs', async (t) => {
   const set = await createTopicSet(t)
@@ -28,10 +28,7 @@ t.test('the offline checker finds nothing amiss after a replay in place with syn
   const services = await Promise.all(['normalizer', 'deduplicator', 'merchant-sync'].map((name) => startService(t, name, env)))
   await Promise.all(services.map((service) => service.untilReady()))
 
-  const before = (await readAll(topics.syncs)).map(({ value }) => (JSON.parse(String(value)) as MerchantSync).merchantId)
-  const [merchantId, originals] = [...Map.groupBy(before, (id) => id)].reduce((most, next) =>
-    next[1].length > most[1].length ? next : most,
-  )
+  const { merchantId, syncs: originals } = busiestMerchant(await readAll(topics.syncs))
   const args = ['replay', 'run', '--in-place', '--all', '--sync', `merchant=${merchantId}`, '--id', 'checked', '--json']
   const { code, json } = await operator(args, { env })
   t.equal(code, 0)

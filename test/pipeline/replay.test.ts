@@ -8,7 +8,7 @@ import { operator } from '../operator/operator-under-test.ts'
 import { readAll } from '../support/read-topic.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { type PipelineUnderTest, startPipeline } from './pipeline.ts'
-import { accountsOf, developmentKeys, simulate } from './simulation.ts'
+import { accountsOf, busiestMerchant, developmentKeys, simulate } from './simulation.ts'
 
 type Document = {
   id: string
@@ -197,7 +197,7 @@ async function syncsAgain(t: Test, pipeline: PipelineUnderTest): Promise<void> {
   const replay = createReplay(pipeline)
   await untilAtRest(pipeline)
   const first = await readAll(topics.syncs)
-  const merchantId = parsed<MerchantSync>(first[0] as SourceRecord).merchantId
+  const { merchantId } = busiestMerchant(first)
   const ofMerchant = (syncs: SourceRecord[]) => syncs.filter((sync) => parsed<MerchantSync>(sync).merchantId === merchantId)
   const rawBefore = (await rawOf(pipeline)).length
   const args = ['--in-place', '--source', 'events', '--all', '--sync', `merchant=${merchantId}`]

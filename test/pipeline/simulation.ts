@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { keyFiles } from '../../deploy/local/pipeline.ts'
 import { mainOf, nodeBinary } from '../../deploy/local/run-operator.ts'
 import { header } from '../../shared/contracts/headers.ts'
+import type { MerchantSync } from '../../shared/contracts/types.ts'
 import type { SourceRecord } from '../../shared/stage/outcome.ts'
 import { readAll } from '../support/read-topic.ts'
 import type { ServiceUnderTest } from '../support/service.ts'
@@ -56,6 +57,13 @@ export function accountsOf({ set: { topics } }: PipelineUnderTest): Promise<Acco
     },
     { timeoutMs: 90_000 },
   )
+}
+
+/** The merchant with the most syncs, and those: one taken at random may have had too few to show anything. */
+export function busiestMerchant(all: SourceRecord[]): { merchantId: string; syncs: SourceRecord[] } {
+  const byMerchant = Map.groupBy(all, ({ value }) => (JSON.parse(String(value)) as MerchantSync).merchantId)
+  const [[merchantId, syncs] = ['', []]] = [...byMerchant].sort(([, a], [, b]) => b.length - a.length)
+  return { merchantId, syncs }
 }
 
 /** Records in all committed transactions of this process. */
