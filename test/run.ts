@@ -13,7 +13,7 @@ import { describeError } from '../shared/runtime/log.ts'
 import { type TapTotals, tapFailures, tapFileResults, tapTotals, totalsLine } from './support/tap-results.ts'
 
 const jobs = 2
-const fileTimeoutSeconds = 400
+const fileTimeoutSeconds = 600
 const progressMs = 500
 
 const say = (line: string) => process.stdout.write(`${line}\n`)

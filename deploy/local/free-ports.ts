@@ -1,15 +1,14 @@
 import { randomInt } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** A port of 127.0.0.1 that is free at this moment, or undefined if `wanted` is taken; 0 asks for any. */
+/** This port of 127.0.0.1 if it is free at this moment, or undefined. */
 async function probePort(wanted: number): Promise<number | undefined> {
   const server = createServer()
   return new Promise((resolve) => {
     server.once('error', () => resolve(undefined))
     server.listen(wanted, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
+      server.close(() => resolve(wanted))
     })
   })
 }
@@ -24,24 +23,24 @@ export async function keepPorts<Name extends string>(file: string, names: readon
   for (const name of names) {
     const last = kept[name]
     const again = last !== undefined && !Object.values(ports).includes(last) ? await probePort(last) : undefined
-    ports[name] = again ?? (await freePort(Object.values(ports)))
+    ports[name] = again ?? (await freePort())
   }
   writeFileSync(file, `${JSON.stringify({ ...kept, ...ports }, null, 2)}\n`)
   return ports as Record<Name, number>
 }
 
-export async function freePort(except: number[] = []): Promise<number> {
-  for (;;) {
-    const port = await probePort(0)
-    if (port !== undefined && !except.includes(port)) return port
-  }
-}
+const given = new Set<number>()
 
-/** Below the ports that outgoing connections get, so that none takes it while its server is down and comes back. */
-export async function freeServerPort(except: number[]): Promise<number> {
+/**
+ * Never the same twice in a process, and below the ports that outgoing connections and listeners on port 0 get: none of them takes it before its
+ * server starts, or while that is down and comes back.
+ */
+export async function freePort(): Promise<number> {
   for (;;) {
-    const port = await probePort(randomInt(18_000, 32_000))
-    if (port !== undefined && !except.includes(port)) return port
+    const port = randomInt(18_000, 32_000)
+    if (given.has(port) || (await probePort(port)) === undefined) continue
+    given.add(port)
+    return port
   }
 }
 

@@ -38,7 +38,7 @@ export async function startPipeline(options: {
   }
   try {
     const ports = new Map<ServiceName, number>()
-    for (const name of serviceNames) ports.set(name, await freePort([...ports.values()]))
+    for (const name of serviceNames) ports.set(name, await freePort())
     for (const name of serviceNames) {
       const logFile = join(logDir, `${name}.log`)
       const withProbes = { ...env, PROBE_HOST: '127.0.0.1', PROBE_PORT: String(ports.get(name)) }

@@ -20,7 +20,7 @@ for (const { name, run } of benches.filter(({ name }) => tested.has(name))) {
     const dir = mkdtempSync(join(tmpdir(), 'bench-'))
     t.teardown(() => rmSync(dir, { recursive: true, force: true }))
     const { figures, plots = [] } = await run({
-      ...{ ...testStack(), dir, seconds: 0.3, repeat: 1, records: 2_000, say: () => {} },
+      ...{ ...testStack(), dir, seconds: 1, repeat: 1, records: 2_000, say: () => {} },
       progress: () => ({ advance: () => {}, end: () => {} }),
       teardown: (handler) => t.teardown(handler),
     })

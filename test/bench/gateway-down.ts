@@ -62,10 +62,9 @@ const sendersIn = ({ seconds }: World) => Math.min(senders, Math.ceil(senders * 
 async function startOwnKafka({ dir, say, teardown }: World): Promise<LocalKafka> {
   const dataDir = join(dir, 'kafka')
   rmSync(dataDir, { recursive: true, force: true })
-  const port = await freePort()
   const kafka = await startKafka({
     ...{ programDir: join(projectRoot, '.local/kafka'), dataDir, logDir: dir, log: say },
-    nodes: [{ id: 1, port, controllerPort: await freePort([port]) }],
+    nodes: [{ id: 1, port: await freePort(), controllerPort: await freePort() }],
   })
   teardown(async () => {
     for (const node of kafka.nodes.values()) {

@@ -2,7 +2,7 @@
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, freeServerPort } from '../../deploy/local/free-ports.ts'
+import { freePort } from '../../deploy/local/free-ports.ts'
 import { startKafka } from '../../deploy/local/kafka.ts'
 import type { KafkaNode } from '../../deploy/local/kafka-config.ts'
 import { keyFiles, type ServiceName } from '../../deploy/local/pipeline.ts'
@@ -12,7 +12,7 @@ import { makeTopics, quietKafka } from '../../deploy/local/topics.ts'
 import { castOf } from '../../services/operator/simulator/notification.ts'
 import { createRandom } from '../../services/operator/simulator/random.ts'
 import { loadSenders } from '../../services/operator/simulator/senders.ts'
-import { topicSettings } from '../../shared/contracts/topics.ts'
+import { groupId, topicSettings } from '../../shared/contracts/topics.ts'
 import { describeError } from '../../shared/runtime/log.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { type Scene, slots } from './fault.ts'
@@ -119,13 +119,16 @@ export async function openScene(options: {
       await waitFor('every raw record to have an outcome', async () => watch.outcomes() >= (await raw()), {
         timeoutMs: 120_000,
       }).catch((error) => say(describeError(error)))
-      let syncs = -1
-      await waitFor('the syncs to end', async () => {
-        const before = syncs
-        syncs = fleet.count(0, ({ event, member }) => event === 'batch-processed' && member.service === 'merchant-sync')
-        await new Promise((done) => setTimeout(done, 2_000))
-        return before === syncs
-      })
+      for (const stage of ['merchant-sync', 'token-states'] as const) {
+        const isRead = async () => {
+          const [read] = await brokers.admin.fetchOffsets({ groupId: groupId(stage, prefix), topics: [topics.events] })
+          const committed = new Map(read?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
+          return [...watch.ends(topics.events)].every(([partition, end]) => (committed.get(partition) ?? 0) >= end)
+        }
+        await waitFor(`${stage} to have read every event`, isRead, { timeoutMs: 120_000 }).catch((error) =>
+          say(describeError(error)),
+        )
+      }
       await fleet.stop()
       await watch.stop()
     }
@@ -137,15 +140,10 @@ export async function openScene(options: {
 }
 
 async function chooseNodes(): Promise<Required<KafkaNode>[]> {
-  const taken: number[] = []
-  const next = async () => {
-    const port = await freeServerPort(taken)
-    taken.push(port)
-    return port
-  }
   const nodes: Required<KafkaNode>[] = []
   for (const id of nodeIds) {
-    nodes.push({ id, port: await next(), controllerPort: await next(), proxied: { port: await next(), proxyPort: await next() } })
+    const proxied = { port: await freePort(), proxyPort: await freePort() }
+    nodes.push({ id, port: await freePort(), controllerPort: await freePort(), proxied })
   }
   return nodes
 }

@@ -17,8 +17,11 @@ async function calm(suspects: Suspects): Promise<Suspects> {
 }
 
 t.test('under overload, and only then, who sent broken HTTP lately is dropped unread; others are served', async (t) => {
-  const gateway = await startGateway({ suspects: await calm(createSuspects()) })
+  const suspects = createSuspects()
+  const gateway = await startGateway({ suspects: await calm(suspects) })
   t.teardown(gateway.close)
+  const cuts = async () =>
+    Number(/gateway_connections_cut_total\{reason="overload"\} (\d+)/.exec(await gateway.registry.metrics())?.[1] ?? 0)
   const from = async (localAddress: string, bytes?: Buffer): Promise<RawReply | undefined> => {
     const { path, headers, body } = alipayPlusRequest()
     const request = bytes ?? requestBytes({ target: path, headers: headersOf({ headers, body }), body })
@@ -26,13 +29,19 @@ t.test('under overload, and only then, who sent broken HTTP lately is dropped un
   }
   const [suspect, honest] = ['127.0.0.3', '127.0.0.4']
   t.equal((await from(suspect, Buffer.from('no HTTP\r\n\r\n')))?.status, 400)
-  t.equal((await from(suspect))?.status, 200, 'a suspect is served while there is time')
+  let inTime = await from(suspect)
+  while (inTime === undefined && suspects.overloaded()) {
+    await calm(suspects)
+    inTime = await from(suspect)
+  }
+  t.equal(inTime?.status, 200, 'a suspect is served while there is time')
 
+  const before = await cuts()
   occupyEventLoop(600)
   const [dropped, served] = await Promise.all([from(suspect), from(honest)])
   t.equal(dropped, undefined)
   t.equal(served?.status, 200)
-  t.match(await gateway.registry.metrics(), /gateway_connections_cut_total\{reason="overload"\} 1/)
+  t.equal(await cuts(), before + 1)
 
   let again = await from(suspect)
   while (again === undefined) {

@@ -21,6 +21,8 @@ t.test('a child ends with its parent, even when that is killed with -9', async (
   const pidFile = join(t.testdir(), 'pid')
   const parent = spawn(process.execPath, ['--input-type=module-typescript', '-e', parentProgram(pidFile)], { stdio: 'inherit' })
   const pid = await waitFor('the child', () => existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8')))
+  // Until then nobody has told the kernel yet whom to end it with.
+  await waitFor('setpriv to have become it', () => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')
   t.ok(isAlive(pid))
   parent.kill('SIGKILL')
   await once(parent, 'exit')

@@ -9,7 +9,7 @@ import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
 import { loadTestKeys, type TestKeys } from '../fixtures/keys.ts'
 import { type BluePayFixture, type Fixture, fixtures } from '../fixtures/load.ts'
 import { rawRecord } from '../fixtures/raw-record.ts'
-import { readAll } from '../support/read-topic.ts'
+import { readSettled } from '../support/read-topic.ts'
 import { type ServiceUnderTest, startService } from '../support/service.ts'
 import { createTopicSet, type Teardown, type TopicSet, testStack } from '../support/topic-set.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -157,6 +157,6 @@ export const bytesOf = ({ key, value, headers, timestamp }: SourceRecord) => ({
 
 /** The bytes of a topic, by partition, in order. */
 export async function bytesByPartition(topic: string): Promise<Map<number, ReturnType<typeof bytesOf>[]>> {
-  const grouped = Map.groupBy(await readAll(topic), ({ partition }) => partition)
+  const grouped = Map.groupBy(await readSettled(topic), ({ partition }) => partition)
   return new Map([...grouped].sort(([a], [b]) => a - b).map(([partition, records]) => [partition, records.map(bytesOf)]))
 }

@@ -11,7 +11,7 @@ import type { Duplicate, TokenEvent } from '../../shared/contracts/types.ts'
 import { appendRecords } from '../../shared/kafka/append.ts'
 import type { SourceRecord } from '../../shared/kafka/record.ts'
 import { openTopicFacts } from '../../shared/kafka/topic-facts.ts'
-import { readAll } from '../support/read-topic.ts'
+import { readAll, readSettled } from '../support/read-topic.ts'
 import { bytesByPartition, bytesOf, nineDays, notification, startScene } from './replay-scene.ts'
 
 const hourMs = 60 * 60 * 1000
@@ -123,7 +123,7 @@ for (const day of [1, 2, 3]) {
     const expected = Map.groupBy((await readAll(topics.events)).filter(isOfDay), ({ partition }) => partition)
     for (const [partition, bytes] of await bytesByPartition(sideTopic(`day-${day}`)))
       t.strictSame(bytes, expected.get(partition)?.map(bytesOf))
-    t.equal((await readAll(sideTopic(`day-${day}`))).length, [...expected.values()].flat().length)
+    t.equal((await readSettled(sideTopic(`day-${day}`))).length, [...expected.values()].flat().length)
   })
 }
 
@@ -154,9 +154,9 @@ t.test('a replay of one token has that token’s events', async (t) => {
   const [event] = await readAll(topics.events)
   const key = String(event?.key)
   const { findings } = await run('token', { ...(await from('raw')), wants: (record) => String(record.key) === key })
-  t.equal(findings.today.events, (await readAll(sideTopic('token'))).length)
+  t.equal(findings.today.events, (await readSettled(sideTopic('token'))).length)
   const ofToken = (await readAll(topics.events)).filter((one) => String(one.key) === key)
-  t.strictSame((await readAll(sideTopic('token'))).map(bytesOf), ofToken.map(bytesOf))
+  t.strictSame((await readSettled(sideTopic('token'))).map(bytesOf), ofToken.map(bytesOf))
 })
 
 t.test('a change of the code shows in a plan, member by member, and nothing sealed', async (t) => {

@@ -75,10 +75,12 @@ t.test('what differs is set, and what an operator set besides stays; a partition
   t.match(applied.out, /a live topic keeps its partition count/)
   const { topics: described } = await admin.fetchTopicMetadata({ topics: [topics.events] })
   t.equal(described[0]?.partitions.length, 2)
-  const { resources } = await admin.describeConfigs({ resources: [{ type: 2, name: topics.events }], includeSynonyms: false })
-  const config = Object.fromEntries(
-    (resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]),
-  )
+  const config = await waitFor('the broker to know', async () => {
+    const { resources } = await admin.describeConfigs({ resources: [{ type: 2, name: topics.events }], includeSynonyms: false })
+    const entries = (resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue])
+    const known = Object.fromEntries(entries) as Record<string, string>
+    return known['retention.ms'] !== '60000' && known
+  })
   t.match(config, { 'retention.ms': '2592000000', 'retention.bytes': '123456789', 'message.timestamp.type': 'CreateTime' })
 })
 

@@ -17,7 +17,7 @@ t.test(
     const { keys, env } = await developmentKeys()
     const pipeline = await startPipeline(t, env)
     const { set, gatewayUrl, services, startAnother } = pipeline
-    const simulation = simulate(gatewayUrl, keys, { seed: 11, count: 2_000, rate: 250 })
+    const simulation = simulate(gatewayUrl, keys, { seed: 11, count: 2_000, rate: 120 })
 
     await waitFor('the deduplicator to be in the middle of it', () => processed(services.deduplicator) > 300)
     await services.deduplicator.kill()

@@ -5,7 +5,7 @@ import { header } from '../../shared/contracts/headers.ts'
 import { checkRun } from '../faults/checker/check-run.ts'
 import { writeSmallRun } from '../faults/checker/small-run.ts'
 import { operator } from '../operator/operator-under-test.ts'
-import { readAll } from '../support/read-topic.ts'
+import { readAll, readSettled } from '../support/read-topic.ts'
 import { startService } from '../support/service.ts'
 import { createTopicSet, testStack } from '../support/topic-set.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -28,7 +28,7 @@ t.test('the offline checker finds nothing amiss after a replay in place with syn
   const services = await Promise.all(['normalizer', 'deduplicator', 'merchant-sync'].map((name) => startService(t, name, env)))
   await Promise.all(services.map((service) => service.untilReady()))
 
-  const { merchantId, syncs: originals } = busiestMerchant(await readAll(topics.syncs))
+  const { merchantId, syncs: originals } = busiestMerchant(await readSettled(topics.syncs))
   const args = ['replay', 'run', '--in-place', '--all', '--sync', `merchant=${merchantId}`, '--id', 'checked', '--json']
   const { code, json } = await operator(args, { env })
   t.equal(code, 0)

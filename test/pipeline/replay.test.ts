@@ -5,7 +5,7 @@ import { header } from '../../shared/contracts/headers.ts'
 import type { MerchantSync } from '../../shared/contracts/types.ts'
 import { positionOf, type SourceRecord } from '../../shared/kafka/record.ts'
 import { operator } from '../operator/operator-under-test.ts'
-import { readAll } from '../support/read-topic.ts'
+import { readAll, readSettled } from '../support/read-topic.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { type PipelineUnderTest, startPipeline } from './pipeline.ts'
 import { accountsOf, busiestMerchant, developmentKeys, simulate } from './simulation.ts'
@@ -176,7 +176,7 @@ async function toSideTopic(t: Test, pipeline: PipelineUnderTest): Promise<void> 
     value: String(value),
   })
   const byPartition = (records: SourceRecord[]) => Map.groupBy(records.map(bytes), ({ partition }) => partition)
-  t.strictSame(byPartition(await readAll(side)), byPartition(events))
+  t.strictSame(byPartition(await readSettled(side)), byPartition(events))
   t.equal((await replay(['replay', 'remove', 'side'])).code, 0)
   t.equal((await replay(['replay', 'remove', 'side'])).code, 1)
 

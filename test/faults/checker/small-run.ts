@@ -23,7 +23,7 @@ import { openTransactions } from '../../../shared/stage/transaction.ts'
 import { loadTestKeys, type TestKeys } from '../../fixtures/keys.ts'
 import { fixtures } from '../../fixtures/load.ts'
 import { rawRecord } from '../../fixtures/raw-record.ts'
-import { readAll } from '../../support/read-topic.ts'
+import { readAll, readSettled } from '../../support/read-topic.ts'
 import type { TopicSet } from '../../support/topic-set.ts'
 import type { Attempt } from './run.ts'
 
@@ -70,7 +70,7 @@ export async function writeSmallRun(set: TopicSet, folder: string): Promise<stri
 /** Reads all sources, aborts a first transaction with all outputs, and commits them in a second one. */
 async function runOnce(set: TopicSet, stage: Stage): Promise<void> {
   const group = groupId(stage.name, set.prefix)
-  const byPartition = Map.groupBy(await readAll(...stage.sources), ({ topic, partition }) => `${topic}/${partition}`)
+  const byPartition = Map.groupBy(await readSettled(...stage.sources), ({ topic, partition }) => `${topic}/${partition}`)
   const outputs: PlacedRecord[] = []
   const offsets = []
   for (const records of byPartition.values()) {

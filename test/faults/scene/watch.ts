@@ -24,6 +24,7 @@ export async function startWatch(options: {
   const { kafka, prefix, topics, positionsFile, onDeath } = options
   const positions = createWriteStream(positionsFile)
   const arrivals: Arrival[] = []
+  const ends = new Map<string, Map<number, number>>()
   let outcomes = 0
   const outcomeTopics = new Set([
     topics.events,
@@ -37,6 +38,7 @@ export async function startWatch(options: {
     onDeath,
     onRecord({ topic, partition, offset, timestamp }) {
       positions.write(`${JSON.stringify({ topic, partition, offset })}\n`)
+      ends.set(topic, (ends.get(topic) ?? new Map<number, number>()).set(partition, offset + 1))
       if (!outcomeTopics.has(topic)) return
       outcomes++
       const at = Date.now()
@@ -48,6 +50,8 @@ export async function startWatch(options: {
   return {
     /** Events, duplicates and dead letters so far. */
     outcomes: () => outcomes,
+    /** Behind the last record seen of each partition. */
+    ends: (topic: string) => ends.get(topic) ?? new Map<number, number>(),
     /** Of the records that arrived in [from, to): how many took longer than a second, and how many were duplicates. */
     between(from: number, to: number) {
       const arrived = arrivals.filter(({ at }) => at >= from && at < to)

@@ -9,20 +9,17 @@ import { answerFrame, endTxnFrame, requestFrame } from './written-frames.ts'
 /** Two brokers that keep what they hear and say only what the test lets them say. */
 async function setUp(t: Test) {
   const brokers = [await startServer(t), await startServer(t)] as const
-  const taken: number[] = []
-  const nodes = []
-  for (const [index, { port }] of brokers.entries()) {
-    const proxyPort = await freePort(taken)
-    taken.push(proxyPort)
-    nodes.push({ id: index + 1, port: 0, controllerPort: 0, proxied: { port, proxyPort } })
-  }
+  const proxyPorts = [await freePort(), await freePort()] as const
+  const nodes = brokers.map(({ port }, index) => {
+    return { id: index + 1, port: 0, controllerPort: 0, proxied: { port, proxyPort: proxyPorts[index] as number } }
+  })
   const proxy = await createKafkaProxy(nodes)
   t.teardown(proxy.stop)
   /** A client of a node that has said who it is. */
   const connectAs = async (clientId: string, node = 1) => {
     const server = brokers[node - 1] as (typeof brokers)[number]
     const known = server.connections.length
-    const client = await startClient(t, taken[node - 1] as number)
+    const client = await startClient(t, proxyPorts[node - 1] as number)
     const hello = metadata(clientId)
     client.socket.write(hello)
     const peer = await waitFor(
@@ -31,7 +28,7 @@ async function setUp(t: Test) {
     )
     return { client, peer, heard: () => peer.bytes().subarray(hello.length) }
   }
-  return { proxy, connectAs, proxyPorts: taken }
+  return { proxy, connectAs, proxyPorts }
 }
 
 const metadata = (clientId: string, correlationId = 0) =>

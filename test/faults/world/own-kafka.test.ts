@@ -15,10 +15,8 @@ import { createKafkaProxy } from './kafka-proxy.ts'
 
 async function startWorld(t: Test) {
   const folder = mkdtempSync(join(tmpdir(), 'fault-world-'))
-  const ports: number[] = []
-  for (let count = 0; count < 4; count++) ports.push(await freePort(ports))
-  const [port, controllerPort, second, proxyPort] = ports as [number, number, number, number]
-  const nodes = [{ id: 1, port, controllerPort, proxied: { port: second, proxyPort } }]
+  const proxied = { port: await freePort(), proxyPort: await freePort() }
+  const nodes = [{ id: 1, port: await freePort(), controllerPort: await freePort(), proxied }]
   const proxy = await createKafkaProxy(nodes)
   const programDir = join(projectRoot, '.local/kafka')
   const kafka = await startKafka({ programDir, dataDir: join(folder, 'data'), logDir: folder, nodes, log: () => {} })

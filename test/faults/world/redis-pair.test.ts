@@ -113,7 +113,7 @@ t.test('hung, it answers when it wakes up; loading, it says so until it has load
   pair.wake()
   t.equal(await asked, 2_000)
 
-  const restarted = pair.restartLoading(1_000)
+  const restarted = pair.restartLoading(5_000)
   const answer = () =>
     pair
       .primary()

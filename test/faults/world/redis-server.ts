@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { freeServerPort } from '../../../deploy/local/free-ports.ts'
+import { freePort } from '../../../deploy/local/free-ports.ts'
 import { type LocalRedis, startRedis } from '../../../deploy/local/redis.ts'
 
 export type RedisServer = {
@@ -23,7 +23,7 @@ export type RedisServer = {
 }
 
 export async function createRedisServer(name: string, folder: string, log: (line: string) => void): Promise<RedisServer> {
-  const port = await freeServerPort([])
+  const port = await freePort()
   const dataDir = join(folder, name)
   let running: LocalRedis | undefined
   let client: Redis | undefined
