@@ -50,7 +50,7 @@ export function writeResults(dir: string): string {
   const reports = readdirSync(dir)
     .filter((file) => /^seed-.*\.json$/.test(file))
     .map((file) => JSON.parse(readFileSync(join(dir, file), 'utf8')) as RunReport)
-    .sort((a, b) => a.startedAt - b.startedAt)
+    .sort((a, b) => a.seed.localeCompare(b.seed, 'en', { numeric: true }))
   if (reports.length === 0) throw new Error(`No reports in ${dir}: run npm run test:faults -- --seed 1 first.`)
   const file = join(projectRoot, 'test/faults/RESULTS.md')
   const mutations = join(dir, 'mutations.json')
