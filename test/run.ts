@@ -65,7 +65,10 @@ async function withStack(work: (env: NodeJS.ProcessEnv) => Promise<TapTotals>): 
 
 async function runTap(files: string[], env: NodeJS.ProcessEnv): Promise<TapTotals> {
   const reporter = process.stdout.isTTY ? 'base' : 'min'
-  const options = [`--reporter=${reporter}`, `--output-file=${resultsFile}`, `--jobs=${jobs}`, `--timeout=${fileTimeoutSeconds}`]
+  const options = [
+    ...[`--reporter=${reporter}`, `--output-file=${resultsFile}`, `--jobs=${jobs}`, `--timeout=${fileTimeoutSeconds}`],
+    `--node-arg=--import=${join(projectRoot, 'test/support/report-uncaught.ts')}`,
+  ]
   const tap = await startOwned({ name: 'tap', command: 'tap', args: ['run', ...options, ...files], env, cwd: projectRoot })
   const showProgress = process.stdout.isTTY ? () => {} : createProgress(files.length)
   const progress = setInterval(showProgress, progressMs)

@@ -1,5 +1,5 @@
 /**
- * Six defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
+ * Seven defects of kafkajs 2.2.4, mended from outside before it is loaded (it has no `exports` map, so its files can be reached).
  * All are checked in tests.
  */
 import { createRequire } from 'node:module'
@@ -101,6 +101,30 @@ RequestQueue.prototype.scheduleCheckPendingRequests = function (this: { pending:
 const ConsumerGroup = require('kafkajs/src/consumer/consumerGroup')
 ConsumerGroup.prototype.recoverFromOffsetOutOfRange = async (error: Error) => {
   throw error
+}
+
+/**
+ * When no broker says who coordinates a group, as when the only one has just stopped, kafkajs calls that final, whatever the brokers answered: a
+ * consumer ends for good. Here only a refusal is final, and said in the broker's words; anything else passes, as in Java's client.
+ */
+type Ask = (of: unknown) => Promise<unknown>
+type KafkaCluster = { brokerPool: { withBroker: (ask: Ask) => Promise<unknown> } }
+const Cluster = require('kafkajs/src/cluster')
+const { findGroupCoordinatorMetadata } = Cluster.prototype
+Cluster.prototype.findGroupCoordinatorMetadata = async function (this: KafkaCluster, request: unknown) {
+  let refusal: Error | undefined
+  const withBroker = (ask: Ask) =>
+    this.brokerPool.withBroker((broker) =>
+      ask(broker).catch((error) => {
+        if (error.name === 'KafkaJSProtocolError' && !error.retriable) refusal = error
+        throw error
+      }),
+    )
+  const observed = Object.create(this, { brokerPool: { value: { withBroker } } })
+  return findGroupCoordinatorMetadata.call(observed, request).catch((error: Error) => {
+    if (error.name !== 'KafkaJSGroupCoordinatorNotFound') throw error
+    throw refusal ?? Object.assign(error, { retriable: true })
+  })
 }
 
 /**

@@ -101,6 +101,33 @@ t.test('a partition without a leader does not hide the others, in every version 
   }
 })
 
+t.test('a coordinator that nobody names is an error that passes, unless a broker refuses to name it', async (t) => {
+  const require = createRequire(import.meta.url)
+  const Cluster = require('kafkajs/src/cluster')
+  const createRetry = require('kafkajs/src/retry')
+  const { createErrorFromCode } = require('kafkajs/src/protocol/error')
+  const find = (answer: () => Promise<unknown>) =>
+    Cluster.prototype.findGroupCoordinatorMetadata.call(
+      {
+        logger: { debug: () => {} },
+        retrier: createRetry({ retries: 1, initialRetryTime: 1, maxRetryTime: 1 }),
+        brokerPool: {
+          withBroker: (ask: (of: unknown) => Promise<unknown>) =>
+            ask({ nodeId: 1, broker: { findGroupCoordinator: answer } }).catch(() => null),
+        },
+      },
+      { groupId: 'g', coordinatorType: 0 },
+    )
+  const failing = (error: Error) => () => Promise.reject(error)
+  const passing = { name: 'KafkaJSGroupCoordinatorNotFound', retriable: true }
+  const [notAvailable, notAuthorized] = [15, 30]
+  await t.rejects(find(failing(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }))), passing, 'no connection')
+  await t.rejects(find(failing(createErrorFromCode(notAvailable))), passing, 'no coordinator yet, however often asked')
+  const refused = await find(failing(createErrorFromCode(notAuthorized))).catch((error: Error) => error)
+  t.match(refused, { type: 'GROUP_AUTHORIZATION_FAILED', retriable: false })
+  t.match(await find(async () => ({ coordinator: { host: 'h', nodeId: 3 } })), { coordinator: { nodeId: 3 } })
+})
+
 t.test('a batch reaches its last offset, whatever compaction left of it', (t) => {
   const batchContext = { producerId: 'a', inTransaction: true }
   const batchOf = (...records: { offset: string }[]) => ({ ...batchContext, firstOffset: '40', lastOffsetDelta: 2, records })

@@ -20,19 +20,18 @@ export function tapFileResults(text: string): TapFileResult[] {
   }))
 }
 
-/** What a file that failed says of it: each assertion with its diagnosis, without the lines that only sum others up. */
+/** What a file that failed says of it: what ended it (`report-uncaught.ts`), and each assertion with its diagnosis, without the lines that only sum others up. */
 export function tapFailures(text: string, file: string): string {
   const lines = text.split('\n')
   const end = lines.findIndex((line) => line.startsWith('not ok') && line.includes(` - ${file}`))
   const begin = lines.lastIndexOf(`# Subtest: ${file}`, end)
-  const blocks = lines
-    .slice(begin + 1, Math.max(begin + 1, end))
+  const own = lines.slice(begin + 1, Math.max(begin + 1, end))
+  const uncaught = own.filter((line) => /^ *# uncaught: /.test(line))
+  const failed = own
     .join('\n')
     .split(/^(?= *(?:# Subtest|(?:not )?ok \d))/m)
-  return blocks
     .filter((block) => /^ *not ok(?!.*# time=)/.test(block))
-    .join('')
-    .trimEnd()
+  return [...uncaught, failed.join('').trimEnd()].join('\n').trim()
 }
 
 /** The plain closing line of a run. */

@@ -37,6 +37,7 @@ t.test('each file counts once, by the line at the left margin', async (t) => {
 
 t.test('a file that failed says which assertions, and nothing of what went well or only sums up', async (t) => {
   const failed = `# Subtest: test/a.test.ts
+    # uncaught: Error: outside of any test
     # Subtest: one
         ok 1 - fine
         not ok 2 - numbers
@@ -56,7 +57,8 @@ t.test('a file that failed says which assertions, and nothing of what went well 
 not ok 1 - test/a.test.ts # time=432.679ms
 `
   const said = tapFailures(failed, 'test/a.test.ts')
-  for (const part of ['not ok 2 - numbers', 'compare: ===', 'not ok 2 - later', 'uncaughtException']) t.match(said, part)
+  for (const part of ['not ok 2 - numbers', 'compare: ===', 'not ok 2 - later', 'uncaughtException', 'outside of any test'])
+    t.match(said, part)
   for (const part of ['fine', 'one #', 'somewhere', 'test/a.test.ts']) t.notMatch(said, part)
   t.equal(tapFailures(failed, 'test/b.test.ts'), '')
 })
