@@ -67,7 +67,7 @@ async function runTap(files: string[], env: NodeJS.ProcessEnv): Promise<TapTotal
   const reporter = process.stdout.isTTY ? 'base' : 'min'
   const options = [
     ...[`--reporter=${reporter}`, `--output-file=${resultsFile}`, `--jobs=${jobs}`, `--timeout=${fileTimeoutSeconds}`],
-    `--node-arg=--import=${join(projectRoot, 'test/support/report-uncaught.ts')}`,
+    `--node-arg=--import=${import.meta.resolve('./support/report-uncaught.ts')}`,
   ]
   const tap = await startOwned({ name: 'tap', command: 'tap', args: ['run', ...options, ...files], env, cwd: projectRoot })
   const showProgress = process.stdout.isTTY ? () => {} : createProgress(files.length)
