@@ -96,8 +96,9 @@ function makeCopy(copy: string): void {
     cpSync(join(projectRoot, file), join(copy, file))
   }
   mkdirSync(join(copy, '.local'))
-  symlinkSync(join(projectRoot, 'node_modules'), join(copy, 'node_modules'))
-  symlinkSync(join(projectRoot, '.local/kafka'), join(copy, '.local/kafka'))
+  // What the first of all copies fetches is there for the others.
+  mkdirSync(join(projectRoot, '.local/kafka'), { recursive: true })
+  for (const shared of ['node_modules', '.local/kafka']) symlinkSync(join(projectRoot, shared), join(copy, shared))
 }
 
 function mutate(copy: string, { name, file, find, replace }: Mutation): void {
