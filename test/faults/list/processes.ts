@@ -163,15 +163,15 @@ const hangAtFailpointsOf = (stage: Stage): Fault => ({
 
 /**
  * Between joining, when kafkajs learns the committed offsets, and fencing, the old owner may still commit. It does so here: it hangs with all but
- * the end of its transaction sent, and wakes up while the new owner, with records fetched from the old offset, is about to fence it. Soon after,
- * the old one joins again, and the new one begins anew; so it is a matter of tenths of a second, and tried until it has happened.
+ * the end of its transaction sent, and wakes up while the new owner, with records fetched from the old offset, is about to fence it. Having committed
+ * it hangs again: did it join, the new one would begin anew. All is a matter of tenths of a second, and tried until the new one has gone on.
  */
 const wakesBeforeFenceOf = (stage: Stage): Fault => ({
   name: `hang/${stage}/wakes-before-fence`,
   about: `a ${stage} that hung commits after its successor has joined and fetched, and before that one fences it`,
   async run(scene) {
     const { fleet } = scene
-    const pauseMs = 700
+    const pauseMs = 500
     let committed = 0
     for (let tries = 0; tries < 4 * scene.repeat && committed < scene.repeat; tries++) {
       const begin = Date.now()
@@ -182,15 +182,23 @@ const wakesBeforeFenceOf = (stage: Stage): Fault => ({
       for (const member of fleet.members(stage)) if (member !== old) await member.process.stop()
       const isPaused = (line: Line) => isOf(stage, 'failpoint')(line) && line.member !== old
       const { at: pausedAt, member: next } = await fleet.until('its successor to be about to fence it', hungAt, isPaused)
+      const batchOf = (member: Member, accept: (line: Line) => boolean) =>
+        fleet
+          .until('a batch', pausedAt, (line) => line.member === member && line.event === 'batch-processed' && accept(line), 2_000)
+          .catch(() => undefined)
+      old.process.kill('SIGCONT')
+      const late = await batchOf(old, ({ at }) => at < pausedAt + pauseMs)
+      old.process.kill('SIGSTOP')
+      const goesOn = late && (await batchOf(next, ({ slot }) => slot === late.slot))
+      const isAnew = (line: Line) => line.member === next && line.event === 'assigned' && line.at < (goesOn?.at ?? 0)
+      if (goesOn && fleet.count(pausedAt, isAnew) === 0) committed++
       old.process.kill('SIGCONT')
       const isBack = (line: Line) => line.member === old && ['assigned', 'exited'].includes(line.event)
       await fleet.until('the old one to lose its place', pausedAt, isBack)
-      const isCommit = (line: Line) => line.member === old && line.event === 'batch-processed' && line.at < pausedAt + pauseMs
-      if (fleet.count(pausedAt, isCommit) > 0) committed++
       await next.process.stop()
       await untilStageMoves(scene, stage, Date.now())
     }
-    mustBite(committed > 0, 'the old owner never got to commit in time')
+    mustBite(committed > 0, 'the old owner never got to commit before the new one went on')
     return { proof: `${committed} times the old owner committed meanwhile`, recoveriesMs: [] }
   },
 })
@@ -264,6 +272,23 @@ const rollingRestart: Fault = {
   },
 }
 
+/** Every owner has ids of its own: nobody fences anybody while all live. */
+const steadyLoad: Fault = {
+  name: 'load/steady',
+  about: 'ten seconds of load and no fault: nobody is fenced, and no process ends',
+  async run(scene) {
+    const { fleet } = scene
+    await untilAllMove(scene, Date.now())
+    const since = Date.now()
+    await sleep(10_000)
+    const amiss = fleet.count(since, ({ event }) => event === 'fenced' || event === 'exited')
+    if (amiss > 0) throw new Error(`Without a fault, ${amiss} times somebody was fenced or a process ended`)
+    const batches = fleet.count(since, ({ event }) => event === 'batch-processed')
+    mustBite(batches > 0, 'nothing was processed')
+    return { proof: `${batches} batches, nobody fenced`, recoveriesMs: [] }
+  },
+}
+
 /** A zombie of the old slot count has other transactional ids; only fencing across the counts stops it. */
 const slotCountChange: Fault = {
   name: 'slots/changed-with-zombie',
@@ -302,5 +327,6 @@ export const processFaults: Fault[] = [
   rebalanceInFlight,
   rebalanceStorm,
   rollingRestart,
+  steadyLoad,
   slotCountChange,
 ]

@@ -46,7 +46,7 @@ export const mutations: Mutation[] = [
     file: 'shared/stage/run-stage.ts',
     find: 'const idOf = (slot: number, count: number) => `${group}.slots-${count}.${slot}`',
     replace: 'const idOf = (_slot: number, count: number) => `${group}.slots-${count}`',
-    faults: ['kill/token-states/any-instant'],
+    faults: ['load/steady'],
     repeat: 1,
   },
   {
