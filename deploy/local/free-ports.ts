@@ -2,13 +2,13 @@ import { randomInt } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
-/** This port of 127.0.0.1 if it is free at this moment, or undefined. */
-async function probePort(wanted: number): Promise<number | undefined> {
+/** Whether this port of 127.0.0.1 is free at this moment. */
+async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   return new Promise((resolve) => {
-    server.once('error', () => resolve(undefined))
-    server.listen(wanted, '127.0.0.1', () => {
-      server.close(() => resolve(wanted))
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => {
+      server.close(() => resolve(true))
     })
   })
 }
@@ -22,8 +22,8 @@ export async function keepPorts<Name extends string>(file: string, names: readon
   const ports: Record<string, number> = {}
   for (const name of names) {
     const last = kept[name]
-    const again = last !== undefined && !Object.values(ports).includes(last) ? await probePort(last) : undefined
-    ports[name] = again ?? (await freePort())
+    const again = last !== undefined && !Object.values(ports).includes(last) && (await isFree(last))
+    ports[name] = again ? last : await freePort()
   }
   writeFileSync(file, `${JSON.stringify({ ...kept, ...ports }, null, 2)}\n`)
   return ports as Record<Name, number>
@@ -38,7 +38,7 @@ const given = new Set<number>()
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(18_000, 32_000)
-    if (given.has(port) || (await probePort(port)) === undefined) continue
+    if (given.has(port) || !(await isFree(port))) continue
     given.add(port)
     return port
   }

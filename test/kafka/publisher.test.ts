@@ -74,7 +74,7 @@ t.test('no Kafka: not ready, and every caller is told by its deadline', async (t
   const publisher = publisherOf(t, ['any'], { kafka: nowhere })
   const startedAt = Date.now()
   await t.rejects(publisher.publish(recordFor('any', 1), startedAt + 500), new PublishError('deadline'))
-  t.ok(Date.now() - startedAt < 10_000, 'in bounded time')
+  t.ok(Date.now() - startedAt < 2_000, 'in bounded time')
   t.equal(publisher.ready(), false)
   t.equal(publisher.queuedBytes(), 0, 'nothing is kept of it')
 })

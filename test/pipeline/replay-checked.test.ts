@@ -35,7 +35,7 @@ t.test('the offline checker finds nothing amiss after a replay in place with syn
   const isCopy = ({ headers }: { headers: Record<string, string> }) => headers[header.replayId] === 'checked'
   const copies = (await readAll(...Object.values(topics.raw))).filter(isCopy)
   const syncs = (await readAll(topics.syncs)).filter(isCopy)
-  t.ok(copies.length > 50, `${copies.length} copies`)
+  t.ok(copies.length > 50 && syncs.length > 5, `${copies.length} copies, ${syncs.length} syncs`)
   t.equal(syncs.length, originals.length, 'every sync of the merchant again')
   t.equal(json().written, copies.length + syncs.length)
   await waitFor(

@@ -196,9 +196,7 @@ async function syncsAgain(t: Test, pipeline: PipelineUnderTest): Promise<void> {
   const { topics } = pipeline.set
   const replay = createReplay(pipeline)
   await untilAtRest(pipeline)
-  const first = await readAll(topics.syncs)
-  const { merchantId } = busiestMerchant(first)
-  const ofMerchant = (syncs: SourceRecord[]) => syncs.filter((sync) => parsed<MerchantSync>(sync).merchantId === merchantId)
+  const { merchantId, syncs: originals } = busiestMerchant(await readAll(topics.syncs))
   const rawBefore = (await rawOf(pipeline)).length
   const args = ['--in-place', '--source', 'events', '--all', '--sync', `merchant=${merchantId}`]
 
@@ -208,7 +206,7 @@ async function syncsAgain(t: Test, pipeline: PipelineUnderTest): Promise<void> {
     return { partition, key: String(key), value: String(value), timestamp, headers }
   }
   const byKey = (syncs: SourceRecord[]) => Map.groupBy(syncs.map(bare), ({ key }) => key)
-  t.strictSame(byKey(again), byKey(ofMerchant(first)), 'each as it was, in its order, but for replay-id')
+  t.strictSame(byKey(again), byKey(originals), 'each as it was, in its order, but for replay-id')
   t.match(document, { state: 'ended', written: again.length })
   t.ok(again.length > 10 && again.every(isOf('resync')))
   t.equal((await rawOf(pipeline)).length, rawBefore, 'events again means no raw record')
@@ -229,7 +227,7 @@ async function syncsAgain(t: Test, pipeline: PipelineUnderTest): Promise<void> {
   const copies = (await rawOf(pipeline)).filter(isOf('token'))
   t.ok(copies.length > 0 && copies.every(({ key }) => String(key) === token))
   const syncs = (await readAll(topics.syncs)).filter(isOf('token'))
-  const ofToken = ofMerchant(first).filter((sync) => parsed<MerchantSync>(sync).event.token?.ref === token)
+  const ofToken = originals.filter((sync) => parsed<MerchantSync>(sync).event.token?.ref === token)
   t.strictSame(syncs.map(bare), ofToken.map(bare))
   t.equal(both.document.written, copies.length + syncs.length)
   const byMerchant = await replay(['replay', 'plan', '--in-place', '--merchant', merchantId])
